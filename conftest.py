@@ -1,0 +1,60 @@
+"""The cast that every test can call on: two organizations and the people in them."""
+
+import pytest
+
+from accounts.models import Membership, Organization, Team, User
+
+PASSWORD = "correct-horse-battery"
+
+
+@pytest.fixture
+def organization(db: None) -> Organization:
+    return Organization.objects.create(name="Acme")
+
+
+@pytest.fixture
+def other_organization(db: None) -> Organization:
+    return Organization.objects.create(name="Rival")
+
+
+@pytest.fixture
+def admin(organization: Organization) -> User:
+    return User.objects.create_user(
+        "admin@acme.test", PASSWORD, organization=organization, role="admin"
+    )
+
+
+@pytest.fixture
+def owner(organization: Organization) -> User:
+    return User.objects.create_user("owner@acme.test", PASSWORD, organization=organization)
+
+
+@pytest.fixture
+def colleague(organization: Organization) -> User:
+    return User.objects.create_user("colleague@acme.test", PASSWORD, organization=organization)
+
+
+@pytest.fixture
+def teammate(organization: Organization, team: Team) -> User:
+    user = User.objects.create_user("teammate@acme.test", PASSWORD, organization=organization)
+    Membership.objects.create(team=team, user=user)
+    return user
+
+
+@pytest.fixture
+def team(organization: Organization) -> Team:
+    return Team.objects.create(name="Finance", organization=organization)
+
+
+@pytest.fixture
+def outsider(other_organization: Organization) -> User:
+    return User.objects.create_user(
+        "outsider@rival.test", PASSWORD, organization=other_organization
+    )
+
+
+@pytest.fixture
+def outside_admin(other_organization: Organization) -> User:
+    return User.objects.create_user(
+        "admin@rival.test", PASSWORD, organization=other_organization, role="admin"
+    )

@@ -1,0 +1,154 @@
+"""A document, its pages and its chunks."""
+
+import uuid
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils import timezone
+
+from accounts.models import Organization, Team, User
+from documents.querysets import DocumentChunkQuerySet, DocumentQuerySet, PageQuerySet
+
+
+def storage_path(document: "Document", filename: str) -> str:
+    """Return where the file is kept: the row's id; the name it came with is never a path."""
+    return f"{document.pk}.{document.extension}"
+
+
+class Document(models.Model):
+    """An uploaded file: the row is the truth, the queue only a doorbell."""
+
+    class Status(models.TextChoices):
+        UPLOADED = "uploaded", "Waiting"
+        PROCESSING = "processing", "Processing"
+        COMPLETED = "completed", "Ready"
+        FAILED = "failed", "Failed"
+
+    class Stage(models.TextChoices):
+        NONE = "", ""
+        EXTRACTING = "extracting", "Reading the file"
+        CHUNKING = "chunking", "Cutting into passages"
+        EMBEDDING = "embedding", "Computing embeddings"
+        PUBLISHING = "publishing", "Publishing"
+
+    class Visibility(models.TextChoices):
+        PRIVATE = "private", "Private"
+        TEAMS = "teams", "Teams"
+        ORGANIZATION = "organization", "Organization"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organization = models.ForeignKey(
+        Organization, on_delete=models.CASCADE, related_name="documents"
+    )
+    uploaded_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="documents")
+    filename = models.CharField(max_length=255, help_text="As uploaded; shown, never a path.")
+    extension = models.CharField(max_length=16)
+    content_type = models.CharField(max_length=100)
+    size = models.PositiveBigIntegerField(help_text="Bytes.")
+    sha256 = models.CharField(max_length=64, db_index=True)
+    file = models.FileField(upload_to=storage_path, max_length=200)
+
+    visibility = models.CharField(
+        max_length=12, choices=Visibility.choices, default=Visibility.PRIVATE
+    )
+    teams = models.ManyToManyField(Team, related_name="documents", blank=True)
+
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.UPLOADED)
+    stage = models.CharField(max_length=10, choices=Stage.choices, default=Stage.NONE, blank=True)
+    progress = models.PositiveSmallIntegerField(default=0, help_text="Per cent.")
+    error_code = models.CharField(max_length=40, blank=True)
+    error_message = models.TextField(blank=True)
+    title = models.CharField(max_length=255, blank=True, help_text="As found in the document.")
+    page_count = models.PositiveIntegerField(default=0)
+    chunk_count = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    completed_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    # The lease: who works on it, until when. A worker that lost it may no longer publish.
+    lease_token = models.UUIDField(null=True, editable=False)
+    lease_expires_at = models.DateTimeField(null=True, editable=False)
+    attempts = models.PositiveSmallIntegerField(default=0, editable=False)
+    next_attempt_at = models.DateTimeField(null=True, editable=False)
+    request_id = models.CharField(max_length=64, blank=True, editable=False)
+
+    objects = DocumentQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "pk"]
+        indexes = [
+            models.Index(fields=["organization", "-created_at"]),
+            # What a search asks for: completed documents of the organization, by who may read them.
+            models.Index(
+                fields=["organization", "status", "visibility", "uploaded_by", "id"],
+                name="document_visible",
+            ),
+            models.Index(fields=["status", "next_attempt_at"], name="document_claimable"),
+        ]
+
+    def __str__(self) -> str:
+        return self.filename
+
+    def clean(self) -> None:
+        """SECURITY: the uploader's organization is the document's."""
+        super().clean()
+        if self.uploaded_by.organization_id != self.organization_id:
+            raise ValidationError("Document and uploader belong to different organizations.")
+
+    @property
+    def is_in_progress(self) -> bool:
+        """Whether a worker has it or is yet to take it."""
+        return self.status in (self.Status.UPLOADED, self.Status.PROCESSING)
+
+
+class Page(models.Model):
+    """The extracted text of one page; formats without pages have parts of bounded length."""
+
+    document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="pages")
+    number = models.PositiveIntegerField(help_text="From 1, as in the file.")
+    text = models.TextField()
+
+    objects = PageQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [models.UniqueConstraint(fields=["document", "number"], name="page_unique")]
+
+    def __str__(self) -> str:
+        return f"page {self.number}"
+
+
+class DocumentChunk(models.Model):
+    """A span of one page that is searched and cited: `text == page.text[start:end]`.
+
+    The integer key is never reused (AUTOINCREMENT), so an index may hold it; scripts get `uid`.
+    """
+
+    uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="chunks")
+    chunk_index = models.PositiveIntegerField(help_text="From 0, over the whole document.")
+    page = models.PositiveIntegerField(help_text="The page's number.")
+    start = models.PositiveIntegerField(help_text="Characters into the page's text.")
+    end = models.PositiveIntegerField(help_text="Characters into the page's text, exclusive.")
+    heading = models.CharField(max_length=300, blank=True, help_text="Path of headings above it.")
+    text = models.TextField()
+
+    objects = DocumentChunkQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["chunk_index"]
+        constraints = [
+            models.UniqueConstraint(fields=["document", "chunk_index"], name="chunk_unique")
+        ]
+
+    def __str__(self) -> str:
+        return f"chunk {self.chunk_index}"
+
+
+class FileDeletion(models.Model):
+    """A stored file whose row has gone, written in the row's own transaction; a sweeper ends it."""
+
+    path = models.CharField(max_length=200, unique=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    def __str__(self) -> str:
+        return self.path

@@ -1,0 +1,86 @@
+"""Who may see and who may change which document: the one rule everything starts from."""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING
+
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+
+if TYPE_CHECKING:
+    from accounts.models import User
+    from documents.models import Document, DocumentChunk, Page
+
+
+class DocumentQuerySet(QuerySet["Document"]):
+    """Documents."""
+
+    def visible_to(self, user: User) -> DocumentQuerySet:
+        """Return what the user may read: own, organization-wide, shared with a team of theirs.
+
+        An administrator reads all of the organization. SECURITY: every page, API answer, search
+        and download starts here; widening this widens all of them.
+        """
+        if not user.is_active or user.organization_id is None:
+            return self.none()
+        within = self.filter(organization_id=user.organization_id)
+        if user.is_organization_admin:
+            return within
+        shares = self.model.teams.through.objects.filter(
+            document_id=OuterRef("pk"), team__memberships__user_id=user.pk
+        )
+        return within.filter(
+            Q(uploaded_by_id=user.pk)
+            | Q(visibility=self.model.Visibility.ORGANIZATION)
+            | (Q(visibility=self.model.Visibility.TEAMS) & Exists(shares))
+        )
+
+    def editable_by(self, user: User) -> DocumentQuerySet:
+        """Return what the user may share, retry and rename: own; an administrator: all."""
+        visible = self.visible_to(user)
+        return visible if user.is_organization_admin else visible.filter(uploaded_by_id=user.pk)
+
+    def deletable_by(self, user: User) -> DocumentQuerySet:
+        """Return what the user may delete: an administrator all of the organization, others none."""
+        return self.visible_to(user) if user.is_organization_admin else self.none()
+
+    def completed(self) -> DocumentQuerySet:
+        """Return those whose text can be searched."""
+        return self.filter(status=self.model.Status.COMPLETED)
+
+    def in_progress(self) -> DocumentQuerySet:
+        """Return those that wait for a worker or are with one."""
+        return self.filter(status__in=[self.model.Status.UPLOADED, self.model.Status.PROCESSING])
+
+    def claimable(self, now: datetime.datetime) -> DocumentQuerySet:
+        """Return those a worker may take: waiting and due, or left by a worker whose lease ended."""
+        due = Q(next_attempt_at__isnull=True) | Q(next_attempt_at__lte=now)
+        waiting = Q(status=self.model.Status.UPLOADED) & due
+        abandoned = Q(status=self.model.Status.PROCESSING, lease_expires_at__lte=now)
+        return self.filter(waiting | abandoned)
+
+    def search(self, text: str) -> DocumentQuerySet:
+        """Return those whose file name contains the text."""
+        return self.filter(filename__icontains=text) if text else self
+
+    def newest_first(self) -> DocumentQuerySet:
+        """Order by upload, newest first, with a stable order inside one moment."""
+        return self.order_by(F("created_at").desc(), "pk")
+
+
+class PageQuerySet(QuerySet["Page"]):
+    """Pages of documents."""
+
+    def visible_to(self, user: User) -> PageQuerySet:
+        """Return the pages of documents that the user may read."""
+        documents = self.model._meta.get_field("document").related_model.objects
+        return self.filter(document__in=documents.visible_to(user))
+
+
+class DocumentChunkQuerySet(QuerySet["DocumentChunk"]):
+    """Chunks of documents."""
+
+    def visible_to(self, user: User) -> DocumentChunkQuerySet:
+        """Return the chunks of completed documents that the user may read."""
+        documents = self.model._meta.get_field("document").related_model.objects
+        return self.filter(document__in=documents.completed().visible_to(user))

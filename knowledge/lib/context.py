@@ -1,0 +1,40 @@
+"""What is known of the request or task at hand, for logs and audit: ids and role only."""
+
+import contextlib
+import uuid
+from collections.abc import Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+
+@dataclass
+class RequestContext:
+    """Who asked, and under which request id; tasks take over the id of the request behind them."""
+
+    request_id: str = ""
+    user_id: str = ""
+    role: str = ""
+    address: str = ""
+
+
+_current: ContextVar[RequestContext | None] = ContextVar("request_context", default=None)
+
+
+def current() -> RequestContext:
+    """Return the context of the running request or task; an empty one outside of both."""
+    return _current.get() or RequestContext()
+
+
+def new_request_id() -> str:
+    """Return a fresh request id."""
+    return uuid.uuid4().hex
+
+
+@contextlib.contextmanager
+def bind(context: RequestContext) -> Iterator[RequestContext]:
+    """Make `context` the current one for the block."""
+    token = _current.set(context)
+    try:
+        yield context
+    finally:
+        _current.reset(token)

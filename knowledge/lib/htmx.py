@@ -1,0 +1,17 @@
+"""Small helpers for pages that htmx asks for in parts."""
+
+from django.http import HttpRequest, HttpResponse
+from django_htmx.middleware import HtmxDetails
+
+
+class HtmxHttpRequest(HttpRequest):
+    """An HttpRequest after HtmxMiddleware, for type checkers."""
+
+    htmx: HtmxDetails
+
+
+def redirect_page(request: HttpRequest, url: str) -> HttpResponse:
+    """Send the whole browser page to `url`; htmx would put a 302's target into the fragment."""
+    if request.headers.get("HX-Request") == "true":
+        return HttpResponse(status=204, headers={"HX-Redirect": url})
+    return HttpResponse(status=302, headers={"Location": url})

@@ -1,0 +1,324 @@
+"""Every setting of the product, read from the environment here and nowhere else."""
+
+import stat
+from datetime import timedelta
+from pathlib import Path
+
+import dj_database_url
+from csp.constants import NONE, SELF
+from django.core.management.utils import get_random_secret_key
+
+from knowledge import env
+
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
+DATA_DIR = env.folder("DATA_DIR", BASE_DIR)
+
+
+def _secret_key(path: Path) -> str:
+    """Return the key in the file, written on the first run so that sessions outlive a restart."""
+    if not path.exists():
+        beside = path.with_suffix(".new")
+        beside.write_text(get_random_secret_key() + get_random_secret_key(), encoding="utf-8")
+        beside.chmod(stat.S_IRUSR | stat.S_IWUSR)
+        beside.rename(path)
+    return path.read_text(encoding="utf-8").strip()
+
+
+# --- core ---------------------------------------------------------------------------------------
+SECRET_KEY = env.text("SECRET_KEY") or _secret_key(DATA_DIR / ".secret_key")
+DEBUG = env.boolean("DEBUG", False)
+# One machine on a LAN is reached by names and addresses that nobody lists beforehand; the session
+# cookie is bound to the host, so a foreign name reaches only the login page. Production must list.
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ["*"])
+CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
+ROOT_URLCONF = "knowledge.urls"
+ASGI_APPLICATION = "knowledge.asgi.application"
+WSGI_APPLICATION = "knowledge.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+LANGUAGE_CODE = "en"
+TIME_ZONE = env.text("TIME_ZONE", "UTC")
+USE_TZ = True
+USE_I18N = False
+
+INSTALLED_APPS = [
+    "accounts",
+    "documents",
+    "rag",
+    "knowledge.lib",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "template_partials",
+    "django_q",
+    "csp",
+    "rest_framework",
+    "rest_framework_simplejwt",
+    "rest_framework_simplejwt.token_blacklist",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+]
+
+MIDDLEWARE = [
+    "knowledge.lib.middleware.RequestContextMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.middleware.LoginRequiredMiddleware",
+    "knowledge.lib.middleware.RequestUserMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "knowledge.lib.middleware.AppErrorMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- database -----------------------------------------------------------------------------------
+DATABASES = {
+    "default": dj_database_url.parse(
+        env.text("DATABASE_URL", f"sqlite:///{DATA_DIR / 'db.sqlite3'}"),
+        conn_max_age=env.integer("DATABASE_CONN_MAX_AGE_S", 60, minimum=0),
+    )
+}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    DATABASES["default"]["OPTIONS"] = {
+        # A writer takes the lock when it begins, so that it waits for the busy time-out instead
+        # of failing at its first write.
+        "transaction_mode": "IMMEDIATE",
+        "timeout": env.integer("DATABASE_BUSY_TIMEOUT_S", 20, minimum=1),
+        "init_command": (
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; "
+            "PRAGMA mmap_size=134217728; PRAGMA cache_size=-32000; PRAGMA temp_store=MEMORY;"
+        ),
+    }
+
+# --- files --------------------------------------------------------------------------------------
+MEDIA_ROOT = DATA_DIR / "media"
+VECTOR_STORE_DIR = DATA_DIR / "vector_store"
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / ".staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+# Static files are served from where they lie, so that a fresh clone needs no build step.
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = DEBUG
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+FILE_UPLOAD_PERMISSIONS = 0o600
+MAX_UPLOAD_BYTES = env.integer("MAX_UPLOAD_BYTES", 50 * 1024 * 1024, minimum=1)
+DATA_UPLOAD_MAX_NUMBER_FILES = env.integer("MAX_FILES_PER_REQUEST", 50, minimum=1)
+
+# --- people -------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 10},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "accounts:login"
+LOGIN_REDIRECT_URL = "rag:chat"
+LOGOUT_REDIRECT_URL = "accounts:login"
+SESSION_COOKIE_AGE = env.integer("SESSION_HOURS", 12, minimum=1) * 3600
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
+
+# --- API ----------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework_simplejwt.authentication.JWTAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PAGINATION_CLASS": "knowledge.lib.api.Pagination",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "knowledge.lib.api.exception_handler",
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": [
+        "rest_framework.parsers.JSONParser",
+        "rest_framework.parsers.FormParser",
+        "rest_framework.parsers.MultiPartParser",
+    ],
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SIMPLE_JWT = {
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=env.integer("ACCESS_TOKEN_MINUTES", 30, minimum=1)),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=env.integer("REFRESH_TOKEN_DAYS", 7, minimum=1)),
+    "ROTATE_REFRESH_TOKENS": True,
+    "BLACKLIST_AFTER_ROTATION": True,
+    "CHECK_REVOKE_TOKEN": True,
+    "UPDATE_LAST_LOGIN": True,
+    "ALGORITHM": "HS256",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Knowledge assistant API",
+    "DESCRIPTION": "Documents, retrieval and cited answers, limited to what the caller may read.",
+    "VERSION": "1.0.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": "/api/",
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+
+# --- browser security ---------------------------------------------------------------------------
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "connect-src": [SELF],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    },
+}
+X_FRAME_OPTIONS = "DENY"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+# Browsers ignore this header over plain HTTP and complain about it in the console.
+SECURE_CROSS_ORIGIN_OPENER_POLICY = None
+
+# --- background work ----------------------------------------------------------------------------
+WORKERS = env.integer("WORKERS", 1, minimum=1)
+Q_CLUSTER = {
+    "name": "knowledge",
+    "orm": "default",
+    "workers": WORKERS,
+    # A task works through the waiting documents for some minutes and rings again if any are left;
+    # what bounds a document's work is the lease on its row.
+    "timeout": 3600,
+    "retry": 4000,
+    "max_attempts": 1,
+    "ack_failures": True,
+    "poll": 0.5,
+    "bulk": 1,
+    "queue_limit": 4,
+    "save_limit": 200,
+    "catch_up": False,
+    "daemonize_workers": False,  # a worker starts the extraction children
+    "label": "Background work",
+}
+
+# --- documents ----------------------------------------------------------------------------------
+# `documents` names its collaborators by dotted path, so that it never imports `rag`.
+INGESTION_TASK = "rag.tasks.ingest_document"
+DOCUMENT_PROJECTION = "rag.projection.DocumentProjection"
+CHUNK_SIZE = env.integer("CHUNK_SIZE", 500, minimum=50)  # characters
+CHUNK_OVERLAP = env.integer("CHUNK_OVERLAP", 100, minimum=0)  # characters
+EXTRACTION_TIMEOUT_S = env.integer("EXTRACTION_TIMEOUT_S", 120, minimum=1)
+EXTRACTION_MEMORY_BYTES = env.integer("EXTRACTION_MEMORY_BYTES", 1024**3, minimum=64 * 1024**2)
+MAX_PAGES = env.integer("MAX_PAGES", 5_000, minimum=1)
+MAX_DOCUMENT_CHARACTERS = env.integer("MAX_DOCUMENT_CHARACTERS", 20_000_000, minimum=1)
+
+# --- ingestion ----------------------------------------------------------------------------------
+INGEST_LEASE_S = env.integer("INGEST_LEASE_S", 60, minimum=5)
+INGEST_MAX_ATTEMPTS = env.integer("INGEST_MAX_ATTEMPTS", 4, minimum=1)
+INGEST_BACKOFF_S = env.integer("INGEST_BACKOFF_S", 10, minimum=1)
+SWEEP_INTERVAL_MINUTES = env.integer("SWEEP_INTERVAL_MINUTES", 1, minimum=1)
+
+# --- embedding and index ------------------------------------------------------------------------
+EMBEDDERS = {
+    "all-MiniLM-L6-v2": "rag.embedding.sentence_transformer.MiniLMEmbedder",
+    "fake": "rag.embedding.fake.FakeEmbedder",
+}
+EMBEDDING_MODEL = env.choice("EMBEDDING_MODEL", "all-MiniLM-L6-v2", list(EMBEDDERS))
+# A query encode takes one thread some 15 ms; two encoding threads on a busy machine made it 97 ms.
+EMBEDDING_THREADS = env.integer(
+    "EMBEDDING_THREADS", 0, minimum=0
+)  # 0: 1 in the web, all in a worker
+EMBEDDING_PRECISION = env.choice("EMBEDDING_PRECISION", "auto", ["auto", "float32", "bfloat16"])
+VECTOR_INDEXES = {"faiss": "rag.index.faiss_index.FaissIndex"}
+VECTOR_INDEX = env.choice("VECTOR_INDEX", "faiss", list(VECTOR_INDEXES))
+LEXICAL_INDEXES = {"sqlite": "rag.index.sqlite_fts.SqliteFtsIndex"}
+LEXICAL_INDEX = env.choice("LEXICAL_INDEX", "sqlite", list(LEXICAL_INDEXES))
+
+# --- answers ------------------------------------------------------------------------------------
+MAX_QUERY_CHARACTERS = env.integer("MAX_QUERY_CHARACTERS", 2_000, minimum=1)
+RETRIEVAL_TOP_K = env.integer("RETRIEVAL_TOP_K", 8, minimum=1)
+MAX_TOP_K = 50
+CHAT_MODELS = {
+    "extractive": "rag.llm.extractive.ExtractiveModel",
+    "openai": "rag.llm.openai_compatible.OpenAICompatibleModel",
+    "fake": "rag.llm.fake.FakeChatModel",
+}
+OPENAI_API_KEY = env.text("OPENAI_API_KEY")
+LLM_BASE_URL = env.text("LLM_BASE_URL")
+LLM_MODEL = env.text("LLM_MODEL", "gpt-4o-mini")
+LLM_PROVIDER = env.choice(
+    "LLM_PROVIDER",
+    "openai" if (OPENAI_API_KEY or LLM_BASE_URL) else "extractive",
+    list(CHAT_MODELS),
+)
+LLM_CONNECT_TIMEOUT_S = env.number("LLM_CONNECT_TIMEOUT_S", 5.0, minimum=0.1)
+LLM_READ_TIMEOUT_S = env.number("LLM_READ_TIMEOUT_S", 60.0, minimum=0.1)
+LLM_MAX_RETRIES = env.integer("LLM_MAX_RETRIES", 2, minimum=0)
+LLM_MAX_TOKENS = env.integer("LLM_MAX_TOKENS", 700, minimum=1)
+LLM_TEMPERATURE = env.number("LLM_TEMPERATURE", 0.0, minimum=0.0)
+LLM_CONTEXT_CHARACTERS = env.integer("LLM_CONTEXT_CHARACTERS", 12_000, minimum=1_000)
+# Price of a million tokens, for the usage page; 0 for a model of one's own.
+LLM_PROMPT_PRICE = env.number("LLM_PROMPT_PRICE", 0.0, minimum=0.0)
+LLM_COMPLETION_PRICE = env.number("LLM_COMPLETION_PRICE", 0.0, minimum=0.0)
+ANSWER_PROMPT = env.text("ANSWER_PROMPT", "v1")
+CONDENSE_PROMPT = env.text("CONDENSE_PROMPT", "v1")
+
+# --- logging ------------------------------------------------------------------------------------
+LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ["DEBUG", "INFO", "WARNING", "ERROR"])
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"context": {"()": "knowledge.lib.logging.ContextFilter"}},
+    "formatters": {"json": {"()": "knowledge.lib.logging.JsonFormatter"}},
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "filters": ["context"],
+            "formatter": "json",
+        }
+    },
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    "loggers": {
+        "django.server": {"handlers": [], "propagate": False},
+        "uvicorn.access": {"handlers": [], "propagate": False},
+        "django-q": {"level": "WARNING", "handlers": [], "propagate": True},
+        "sentence_transformers": {"level": "WARNING"},
+        "transformers": {"level": "ERROR"},
+        "httpx": {"level": "WARNING"},
+        "openai": {"level": "WARNING"},
+        "faiss": {"level": "WARNING"},
+    },
+}

@@ -1,0 +1,16 @@
+"""Fast, silent and without a model: what the tests use unless one asks for the real parts."""
+
+import os
+import tempfile
+
+# A test run writes nowhere but into a folder of its own.
+os.environ.setdefault("DATA_DIR", tempfile.mkdtemp(prefix="knowledge-test-"))
+
+from knowledge.settings.base import *  # noqa: F403
+from knowledge.settings.base import Q_CLUSTER
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+EMBEDDING_MODEL = "fake"
+LLM_PROVIDER = "extractive"
+LOGGING = None
+Q_CLUSTER = {**Q_CLUSTER, "sync": False}

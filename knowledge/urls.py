@@ -1,0 +1,15 @@
+"""Every address of the product."""
+
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="rag:chat"), name="home"),
+    path("", include("knowledge.lib.urls")),
+    path("", include("accounts.urls")),
+    path("documents/", include("documents.urls")),
+    path("chat/", include("rag.urls")),
+    path("admin/", admin.site.urls),
+    path("api/", include("knowledge.api_urls")),
+]

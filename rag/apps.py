@@ -1,0 +1,14 @@
+"""Retrieval and answers over the documents a person may read."""
+
+from django.apps import AppConfig
+
+
+class RagConfig(AppConfig):
+    """Registers the app."""
+
+    name = "rag"
+    verbose_name = "Search and answers"
+
+    def ready(self) -> None:
+        """Register the system checks."""
+        from rag import checks  # noqa: F401

@@ -1,0 +1,55 @@
+"""The embedding seam: text in, unit vectors out."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+Vectors = npt.NDArray[np.float32]
+
+
+class Embedder(ABC):
+    """Embeds passages and questions.
+
+    Attributes:
+        name: what the embeddings are stored under; vectors of different names never mix.
+        dimension: length of a vector.
+        max_tokens: longest input in word pieces; what is longer would be cut silently.
+    """
+
+    name: str
+    dimension: int
+    max_tokens: int
+
+    def embed_passages(self, texts: Sequence[str]) -> Vectors:
+        """Return float32 vectors of unit length, shape (len(texts), dimension), in order."""
+        if not texts:
+            return np.empty((0, self.dimension), dtype=np.float32)
+        return self._checked(self._embed_passages(texts), len(texts))
+
+    def embed_query(self, text: str) -> Vectors:
+        """Return one float32 vector of unit length, shape (dimension,)."""
+        vector: Vectors = self._checked(self._embed_query(text)[None, :], 1)[0]
+        return vector
+
+    def _checked(self, vectors: Vectors, count: int) -> Vectors:
+        """Return the vectors as contiguous float32 of unit length, or say what is wrong."""
+        if vectors.shape != (count, self.dimension):
+            raise ValueError(
+                f"{self.name} gave shape {vectors.shape}, not {(count, self.dimension)}"
+            )
+        vectors = np.ascontiguousarray(vectors, dtype=np.float32)
+        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+        if not np.isfinite(norms).all() or (norms < 1e-6).any():
+            raise ValueError(f"{self.name} gave a vector that is not finite or has no length")
+        unit: Vectors = vectors / norms
+        return unit
+
+    @abstractmethod
+    def _embed_passages(self, texts: Sequence[str]) -> Vectors:
+        """Embed at least one passage."""
+
+    @abstractmethod
+    def _embed_query(self, text: str) -> Vectors:
+        """Embed one question."""

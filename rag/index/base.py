@@ -1,0 +1,100 @@
+"""The index seams: nearest vectors and matching words, always within a set of documents."""
+
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from documents.models import DocumentChunk
+from documents.querysets import DocumentQuerySet
+from rag.embedding.base import Vectors
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A chunk that was found.
+
+    Attributes:
+        chunk_id: key of the DocumentChunk.
+        score: higher is nearer; comparable only inside one result.
+    """
+
+    chunk_id: int
+    score: float
+
+
+@dataclass(frozen=True)
+class IndexHealth:
+    """What an index holds against what the rows say it should.
+
+    Attributes:
+        in_memory_version: the version of this process's copy; None when it holds none.
+        expected: embeddings of the active model in the database.
+        present: of those, how many the index holds.
+        missing: embeddings that the index lacks.
+        extra: entries of the index without a row.
+    """
+
+    backend: str
+    in_memory_version: int | None
+    expected: int
+    present: int
+    missing: int
+    extra: int
+
+
+class VectorIndex(ABC):
+    """Finds the nearest chunks of one organization."""
+
+    @abstractmethod
+    def search(
+        self, vector: Vectors, *, k: int, organization_id: uuid.UUID, within: DocumentQuerySet
+    ) -> list[Hit]:
+        """Return the k nearest chunks of the documents in `within`, nearest first.
+
+        SECURITY: `within` is required, and is what keeps a search inside what the asker may read;
+        an empty one means no hits. The score is the cosine.
+
+        Args:
+            vector: float32 of unit length, shape (dimension,).
+            k: how many, at least 1.
+            organization_id: whose index.
+            within: the documents whose chunks may be returned.
+        """
+
+    @abstractmethod
+    def rebuild(self, organization_id: uuid.UUID) -> None:
+        """Make this process's copy and the snapshot anew from the rows, without the embedder."""
+
+    @abstractmethod
+    def health(self, organization_id: uuid.UUID) -> IndexHealth:
+        """Compare the index with the rows."""
+
+    def save_snapshot(self, organization_id: uuid.UUID) -> None:  # noqa: B027
+        """Write what makes the next start fast; nothing where the index lives in the database."""
+
+
+class LexicalIndex(ABC):
+    """Finds chunks by their words; lives in the database and so in the caller's transaction."""
+
+    @abstractmethod
+    def add(self, organization_id: uuid.UUID, chunks: Sequence[DocumentChunk], title: str) -> None:
+        """Index the chunks of one document, in the caller's transaction."""
+
+    @abstractmethod
+    def remove(self, organization_id: uuid.UUID, document_ids: Sequence[uuid.UUID]) -> None:
+        """Take the documents' chunks out, before their rows go, in the caller's transaction."""
+
+    @abstractmethod
+    def search(
+        self, query: str, *, k: int, organization_id: uuid.UUID, within: DocumentQuerySet
+    ) -> list[Hit]:
+        """Return the k chunks that match best (BM25), best first; `within` as in VectorIndex."""
+
+    @abstractmethod
+    def rebuild(self, organization_id: uuid.UUID) -> None:
+        """Index every chunk of the organization anew."""
+
+    @abstractmethod
+    def health(self, organization_id: uuid.UUID) -> IndexHealth:
+        """Compare the index with the rows."""

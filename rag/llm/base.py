@@ -1,0 +1,74 @@
+"""The chat model seam: a rendered prompt with its passages in, a stream of text out."""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Literal
+
+from knowledge.lib.errors import Unavailable
+from rag.retrieval import Passage
+
+
+@dataclass(frozen=True)
+class ChatMessage:
+    """One message of a prompt."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True)
+class ChatRequest:
+    """What a model is asked.
+
+    Attributes:
+        messages: the rendered prompt, for models that read prompts.
+        question: the question as searched, for models that pick sentences.
+        passages: what may be cited; passages[i] is citation [i + 1].
+        max_tokens: longest completion.
+    """
+
+    messages: tuple[ChatMessage, ...]
+    question: str
+    passages: tuple[Passage, ...]
+    max_tokens: int
+
+
+@dataclass(frozen=True)
+class TokenUsage:
+    """Tokens as the model counted them; zero for a model that counts none."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+@dataclass(frozen=True)
+class ChatDelta:
+    """A piece of the answer; the usage comes with the last one, or as often as it is known."""
+
+    text: str = ""
+    usage: TokenUsage | None = None
+
+
+class ModelUnavailable(Unavailable):
+    """The model server does not answer, or refuses; the message is for the person who asked."""
+
+    code = "model_unavailable"
+
+
+class ChatModel(ABC):
+    """Answers from a prompt.
+
+    Attributes:
+        name: kept with each message and in the ledger.
+    """
+
+    name: str
+
+    @abstractmethod
+    def stream(self, request: ChatRequest) -> AsyncIterator[ChatDelta]:
+        """Yield the answer piece by piece; closing the iterator ends the call at the model.
+
+        Raises:
+            ModelUnavailable: the model can't be reached, times out, or refuses the request.
+        """

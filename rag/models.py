@@ -1,0 +1,207 @@
+"""The index as rows, conversations, and what the model calls cost."""
+
+import uuid
+
+from django.db import models
+from django.utils import timezone
+
+from accounts.models import Organization, User
+from documents.models import Document, DocumentChunk
+from rag.querysets import (
+    ChunkEmbeddingQuerySet,
+    ConversationQuerySet,
+    MessageQuerySet,
+    UsageRecordQuerySet,
+)
+
+
+class OrganizationIndex(models.Model):
+    """The state of one organization's index: every publish and delete makes its version one more."""
+
+    organization = models.OneToOneField(
+        Organization, on_delete=models.CASCADE, primary_key=True, related_name="index"
+    )
+    version = models.PositiveBigIntegerField(default=0)
+    model = models.CharField(max_length=100, help_text="The embedding model that queries use.")
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        verbose_name_plural = "organization indexes"
+
+    def __str__(self) -> str:
+        return f"version {self.version}"
+
+
+class IndexChange(models.Model):
+    """One step of an index: the document whose chunks were published or removed at that version.
+
+    A process whose copy is at version v reads the changes after v and takes each document anew.
+    """
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE)
+    version = models.PositiveBigIntegerField()
+    document_id = models.UUIDField(help_text="Not a foreign key: it outlives the document.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "version"], name="index_change_unique")
+        ]
+
+    def __str__(self) -> str:
+        return f"version {self.version}: {self.document_id}"
+
+
+class ChunkEmbedding(models.Model):
+    """The vector of one chunk under one model; its key is the id in the index, never reused."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE)
+    document = models.ForeignKey(Document, on_delete=models.CASCADE)
+    chunk = models.ForeignKey(DocumentChunk, on_delete=models.CASCADE, related_name="embeddings")
+    model = models.CharField(max_length=100)
+    vector = models.BinaryField(help_text="float32, little endian, unit length.")
+
+    objects = ChunkEmbeddingQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["chunk", "model"], name="chunk_embedding_unique")
+        ]
+        indexes = [
+            models.Index(fields=["organization", "model", "id"], name="embedding_index_order")
+        ]
+
+    def __str__(self) -> str:
+        return f"embedding {self.pk}"
+
+
+class Conversation(models.Model):
+    """A thread of questions and answers of one person."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="conversations")
+    title = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(default=timezone.now)
+
+    objects = ConversationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-updated_at"]
+        indexes = [models.Index(fields=["user", "-updated_at"])]
+
+    def __str__(self) -> str:
+        return self.title or "New conversation"
+
+
+class Message(models.Model):
+    """A question, or the answer to it with how it came about."""
+
+    class Role(models.TextChoices):
+        USER = "user", "User"
+        ASSISTANT = "assistant", "Assistant"
+
+    class Status(models.TextChoices):
+        PENDING = "pending", "Waiting"
+        STREAMING = "streaming", "Answering"
+        COMPLETED = "completed", "Complete"
+        STOPPED = "stopped", "Stopped"
+        FAILED = "failed", "Failed"
+
+    class Rating(models.TextChoices):
+        NONE = "", "None"
+        UP = "up", "Helpful"
+        DOWN = "down", "Not helpful"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    conversation = models.ForeignKey(
+        Conversation, on_delete=models.CASCADE, related_name="messages"
+    )
+    # An answer points at its question, so that a pending answer knows what to ask.
+    question = models.OneToOneField(
+        "self", on_delete=models.CASCADE, related_name="answer", null=True, blank=True
+    )
+    role = models.CharField(max_length=10, choices=Role.choices)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.COMPLETED)
+    content = models.TextField(blank=True)
+    grounded = models.BooleanField(default=False, help_text="Whether its passages support it.")
+    error_message = models.TextField(blank=True)
+    model = models.CharField(max_length=100, blank=True)
+    prompt_version = models.CharField(max_length=40, blank=True)
+    search_query = models.TextField(blank=True, help_text="What was searched, after condensing.")
+    prompt_tokens = models.PositiveIntegerField(default=0)
+    completion_tokens = models.PositiveIntegerField(default=0)
+    retrieval_ms = models.PositiveIntegerField(default=0)
+    total_ms = models.PositiveIntegerField(default=0)
+    rating = models.CharField(max_length=4, choices=Rating.choices, default=Rating.NONE, blank=True)
+    comment = models.TextField(blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = MessageQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["created_at"]
+        indexes = [models.Index(fields=["conversation", "created_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.role} message"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the answer is still to come."""
+        return self.status in (self.Status.PENDING, self.Status.STREAMING)
+
+
+class MessageSource(models.Model):
+    """A passage that an answer was given, by reference: its text is read from the document.
+
+    When the document goes, the reference is null and nothing of the passage is left here.
+    """
+
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="sources")
+    number = models.PositiveSmallIntegerField(help_text="The n of the citation [n].")
+    document = models.ForeignKey(Document, on_delete=models.SET_NULL, null=True)
+    chunk = models.ForeignKey(DocumentChunk, on_delete=models.SET_NULL, null=True)
+    page = models.PositiveIntegerField()
+    start = models.PositiveIntegerField()
+    end = models.PositiveIntegerField()
+    score = models.FloatField()
+    cited = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [
+            models.UniqueConstraint(fields=["message", "number"], name="message_source_unique")
+        ]
+
+    def __str__(self) -> str:
+        return f"source {self.number}"
+
+
+class UsageRecord(models.Model):
+    """One model call in the ledger; failed and stopped ones too."""
+
+    class Outcome(models.TextChoices):
+        COMPLETED = "completed", "Complete"
+        STOPPED = "stopped", "Stopped"
+        FAILED = "failed", "Failed"
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE)
+    user = models.ForeignKey(User, on_delete=models.SET_NULL, null=True)
+    message = models.ForeignKey(Message, on_delete=models.SET_NULL, null=True)
+    feature = models.CharField(max_length=20, help_text="chat or condense.")
+    model = models.CharField(max_length=100)
+    outcome = models.CharField(max_length=10, choices=Outcome.choices)
+    prompt_tokens = models.PositiveIntegerField(default=0)
+    completion_tokens = models.PositiveIntegerField(default=0)
+    cost = models.DecimalField(max_digits=12, decimal_places=6, default=0)
+    ms = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = UsageRecordQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["organization", "created_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.feature} {self.outcome}"

@@ -1,0 +1,52 @@
+"""Who may see which conversation and which usage."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING
+
+from django.db.models import QuerySet
+
+if TYPE_CHECKING:
+    from accounts.models import User
+    from rag.models import ChunkEmbedding, Conversation, Message, UsageRecord
+
+
+class ChunkEmbeddingQuerySet(QuerySet["ChunkEmbedding"]):
+    """Embeddings."""
+
+    def of_index(self, organization_id: uuid.UUID, model: str) -> ChunkEmbeddingQuerySet:
+        """Return what one organization's index of one model holds, in index order."""
+        return self.filter(organization_id=organization_id, model=model).order_by("pk")
+
+
+class ConversationQuerySet(QuerySet["Conversation"]):
+    """Conversations: each belongs to one person, whom not even an administrator can read."""
+
+    def visible_to(self, user: User) -> ConversationQuerySet:
+        """Return the user's own."""
+        return self.filter(user_id=user.pk) if user.is_active else self.none()
+
+    def search(self, text: str) -> ConversationQuerySet:
+        """Return those whose title contains the text."""
+        return self.filter(title__icontains=text) if text else self
+
+
+class MessageQuerySet(QuerySet["Message"]):
+    """Messages of conversations."""
+
+    def visible_to(self, user: User) -> MessageQuerySet:
+        """Return the messages of the user's own conversations."""
+        return self.filter(conversation__user_id=user.pk) if user.is_active else self.none()
+
+
+class UsageRecordQuerySet(QuerySet["UsageRecord"]):
+    """The ledger of model calls."""
+
+    def visible_to(self, user: User) -> UsageRecordQuerySet:
+        """Return the organization's for its admins, else the user's own."""
+        if not user.is_active:
+            return self.none()
+        if user.is_organization_admin:
+            return self.filter(organization_id=user.organization_id)
+        return self.filter(user_id=user.pk)

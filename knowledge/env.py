@@ -10,6 +10,27 @@ _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
 
 
+def load_file(path: Path) -> None:
+    """Take the variables of a `.env` file (`NAME=value` lines); the environment's own win."""
+    if not path.is_file():
+        return
+    for number, raw in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        line = raw.strip().removeprefix("export ")
+        if not line or line.startswith("#"):
+            continue
+        name, equals, value = line.partition("=")
+        if not equals or not name.strip().isidentifier():
+            raise ImproperlyConfigured(f"{path}, line {number}: expected NAME=value.")
+        os.environ.setdefault(name.strip(), _unquote(value.strip()))
+
+
+def _unquote(value: str) -> str:
+    """Take off quotes; without them, a comment ends the value."""
+    if len(value) >= 2 and value[0] == value[-1] and value[0] in "\"'":
+        return value[1:-1]
+    return value.split(" #", 1)[0].rstrip()
+
+
 def text(name: str, default: str = "") -> str:
     """Return the variable's value without surrounding blanks; unset or empty gives the default."""
     return os.environ.get(name, "").strip() or default

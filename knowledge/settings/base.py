@@ -94,6 +94,17 @@ TEMPLATES = [
     },
 ]
 
+# --- server -------------------------------------------------------------------------------------
+HOST = env.text("HOST", "0.0.0.0")  # noqa: S104  a LAN's browsers reach it; 127.0.0.1 keeps them out
+PORT = env.integer("PORT", 8000, minimum=1)
+TRUSTED_PROXIES = env.words("TRUSTED_PROXIES", ["127.0.0.1"])
+
+# --- first run ----------------------------------------------------------------------------------
+ORGANIZATION_NAME = env.text("ORGANIZATION_NAME", "My organization")
+ADMIN_EMAIL = env.text("ADMIN_EMAIL", "admin@example.com")
+ADMIN_PASSWORD = env.text("ADMIN_PASSWORD")
+SAMPLE = env.boolean("SAMPLE", True)
+
 # --- database -----------------------------------------------------------------------------------
 DATABASES = {
     "default": dj_database_url.parse(

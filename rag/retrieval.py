@@ -1,9 +1,30 @@
 """The only reader of the index: a question and a user in, passages that the user may read out."""
 
+import time
 import uuid
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from logging import getLogger
+
+from django.conf import settings
 
 from accounts.models import User
+from documents.models import Document, DocumentChunk
+from knowledge.lib.errors import InvalidInput, Unprocessable
+from rag.embedding.registry import get_embedder
+from rag.index.base import Hit
+from rag.index.registry import get_lexical_index, get_vector_index
+from rag.index.scope import Scope
+from rag.index.versions import get_state
+
+logger = getLogger("knowledge.retrieval")
+
+# Hits taken from each index before they are fused.
+CANDIDATES = 100
+# Reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009): 1 / (60 + rank), summed.
+FUSION_K = 60
+# Two chunks of one page that share this part of the shorter one say the same.
+SAME_SPAN = 0.5
 
 
 @dataclass(frozen=True)
@@ -44,6 +65,152 @@ class Retrieval:
     took_ms: float
 
 
+@dataclass(frozen=True)
+class _Fused:
+    chunk_id: int
+    score: float
+    similarity: float | None
+
+
+def check_query(query: str) -> str:
+    """Return the question without outer blanks.
+
+    Raises:
+        InvalidInput: it is empty.
+        Unprocessable: it is longer than `MAX_QUERY_CHARACTERS`.
+    """
+    query = query.replace("\x00", "").strip()
+    if not query:
+        raise InvalidInput("Ask a question: the query is empty.")
+    limit = settings.MAX_QUERY_CHARACTERS
+    if len(query) > limit:
+        raise Unprocessable(
+            f"The query has {len(query)} characters; at most {limit} are allowed.",
+            details={"limit": limit, "length": len(query)},
+        )
+    return query
+
+
 def retrieve(*, user: User, query: str, top_k: int) -> Retrieval:
-    """Return the `top_k` passages that answer best, among what the user may read."""
-    raise NotImplementedError
+    """Return the `top_k` passages that answer best, among what the user may read.
+
+    Raises:
+        InvalidInput, Unprocessable: the query is empty or too long; `top_k` is out of range.
+    """
+    started = time.perf_counter()
+    query = check_query(query)
+    if not 1 <= top_k <= settings.MAX_TOP_K:
+        raise InvalidInput(f"top_k must be between 1 and {settings.MAX_TOP_K}.")
+    passages: tuple[Passage, ...] = ()
+    dense: Sequence[Hit] = ()
+    lexical: Sequence[Hit] = ()
+    # SECURITY: the one place that says what a search may return.
+    scope = Scope(Document.objects.visible_to(user))
+    if scope.keys and user.organization_id is not None:
+        dense, lexical = _search(query, user.organization_id, scope)
+        passages = _passages(_fuse(dense, lexical), user=user, top_k=top_k)
+    took_ms = (time.perf_counter() - started) * 1000
+    logger.info(
+        "retrieval",
+        extra={
+            "query_length": len(query),
+            "documents": len(scope.keys),
+            "dense": len(dense),
+            "lexical": len(lexical),
+            "passages": len(passages),
+            "chunk_ids": [str(passage.chunk_id) for passage in passages],
+            "ms": round(took_ms, 1),
+        },
+    )
+    return Retrieval(query, passages, took_ms)
+
+
+def _search(query: str, organization_id: uuid.UUID, scope: Scope) -> tuple[list[Hit], list[Hit]]:
+    model = get_state(organization_id).model
+    vector = get_embedder(model).embed_query(query)
+    dense = get_vector_index().search(
+        vector, k=CANDIDATES, organization_id=organization_id, within=scope
+    )
+    lexical = get_lexical_index().search(
+        query, k=CANDIDATES, organization_id=organization_id, within=scope
+    )
+    return dense, lexical
+
+
+def _fuse(dense: Iterable[Hit], lexical: Iterable[Hit]) -> list[_Fused]:
+    """Order by the sum of reciprocal ranks; the cosine decides between equals."""
+    scores: dict[int, float] = {}
+    similarities: dict[int, float] = {}
+    for hits in (dense, lexical):
+        for rank, hit in enumerate(hits, start=1):
+            scores[hit.chunk_id] = scores.get(hit.chunk_id, 0.0) + 1 / (FUSION_K + rank)
+    for hit in dense:
+        similarities[hit.chunk_id] = hit.score
+    fused = [_Fused(key, score, similarities.get(key)) for key, score in scores.items()]
+    return sorted(fused, key=lambda hit: (-hit.score, -(hit.similarity or 0.0), hit.chunk_id))
+
+
+def _passages(fused: Sequence[_Fused], *, user: User, top_k: int) -> tuple[Passage, ...]:
+    """Read the best hits back from the database, once for what says the same.
+
+    SECURITY: the read-back goes through `visible_to`, so that even a wrong index shows nothing.
+    """
+    kept: list[tuple[_Fused, DocumentChunk]] = []
+    step = 2 * top_k + 8
+    for first in range(0, len(fused), step):
+        hits = fused[first : first + step]
+        chunks = (
+            DocumentChunk.objects.visible_to(user)
+            .select_related("document")
+            .only(
+                "uid",
+                "chunk_index",
+                "page",
+                "start",
+                "end",
+                "heading",
+                "text",
+                "document__filename",
+                "document__title",
+            )
+            .in_bulk([hit.chunk_id for hit in hits])
+        )
+        for hit in hits:
+            chunk = chunks.get(hit.chunk_id)
+            if chunk is not None and not any(_says_the_same(chunk, other) for _, other in kept):
+                kept.append((hit, chunk))
+                if len(kept) == top_k:
+                    return _ranked(kept)
+    return _ranked(kept)
+
+
+def _ranked(kept: Sequence[tuple[_Fused, DocumentChunk]]) -> tuple[Passage, ...]:
+    return tuple(
+        Passage(
+            chunk_key=chunk.pk,
+            chunk_id=chunk.uid,
+            document_id=chunk.document_id,
+            filename=chunk.document.filename,
+            title=chunk.document.title,
+            heading=chunk.heading,
+            page=chunk.page,
+            chunk_index=chunk.chunk_index,
+            start=chunk.start,
+            end=chunk.end,
+            content=chunk.text,
+            score=hit.score,
+            similarity=hit.similarity,
+            rank=rank,
+        )
+        for rank, (hit, chunk) in enumerate(kept, start=1)
+    )
+
+
+def _says_the_same(chunk: DocumentChunk, other: DocumentChunk) -> bool:
+    """Tell whether two chunks are the same text, or overlap by most of the shorter one."""
+    if chunk.text == other.text:
+        return True
+    if (chunk.document_id, chunk.page) != (other.document_id, other.page):
+        return False
+    shared = min(chunk.end, other.end) - max(chunk.start, other.start)
+    return shared >= SAME_SPAN * min(chunk.end - chunk.start, other.end - other.start)

@@ -33,6 +33,9 @@ class Embedder(ABC):
         vector: Vectors = self._checked(self._embed_query(text)[None, :], 1)[0]
         return vector
 
+    def use_threads(self, count: int) -> None:  # noqa: B027
+        """Compute with so many threads from now on, process-wide; a remote model ignores it."""
+
     def _checked(self, vectors: Vectors, count: int) -> Vectors:
         """Return the vectors as contiguous float32 of unit length, or say what is wrong."""
         if vectors.shape != (count, self.dimension):

@@ -35,7 +35,8 @@ class FakeEmbedder(Embedder):
 
     def _vector(self, text: str) -> Vectors:
         words = _WORD.findall(text.lower()) or ["\N{REPLACEMENT CHARACTER}"]
-        return np.sum([_direction(word, self.dimension) for word in words], axis=0)
+        total: Vectors = np.sum([_direction(word, self.dimension) for word in words], axis=0)
+        return total
 
 
 def _direction(word: str, dimension: int) -> Vectors:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from documents.models import DocumentChunk
-from documents.querysets import DocumentQuerySet
 from rag.embedding.base import Vectors
+from rag.index.scope import Scope
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class VectorIndex(ABC):
 
     @abstractmethod
     def search(
-        self, vector: Vectors, *, k: int, organization_id: uuid.UUID, within: DocumentQuerySet
+        self, vector: Vectors, *, k: int, organization_id: uuid.UUID, within: Scope
     ) -> list[Hit]:
         """Return the k nearest chunks of the documents in `within`, nearest first.
 
@@ -70,8 +70,11 @@ class VectorIndex(ABC):
     def health(self, organization_id: uuid.UUID) -> IndexHealth:
         """Compare the index with the rows."""
 
-    def save_snapshot(self, organization_id: uuid.UUID) -> None:  # noqa: B027
-        """Write what makes the next start fast; nothing where the index lives in the database."""
+    def refresh_snapshot(self, organization_id: uuid.UUID) -> None:  # noqa: B027
+        """Write what makes the next start fast, when what is written lies far enough behind.
+
+        Nothing where the index lives in the database.
+        """
 
 
 class LexicalIndex(ABC):
@@ -86,9 +89,7 @@ class LexicalIndex(ABC):
         """Take the documents' chunks out, before their rows go, in the caller's transaction."""
 
     @abstractmethod
-    def search(
-        self, query: str, *, k: int, organization_id: uuid.UUID, within: DocumentQuerySet
-    ) -> list[Hit]:
+    def search(self, query: str, *, k: int, organization_id: uuid.UUID, within: Scope) -> list[Hit]:
         """Return the k chunks that match best (BM25), best first; `within` as in VectorIndex."""
 
     @abstractmethod

@@ -1,0 +1,228 @@
+"""Words in SQLite FTS5: one table an organization, so that no tenant moves another's ranking.
+
+BM25 weighs a word by how many chunks of the table have it. In a table shared by all, the order of
+one organization's results would change with another's documents.
+"""
+
+import json
+import re
+import threading
+import uuid
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+
+from django.db import connection
+
+from documents.models import DocumentChunk
+from rag.index.base import Hit, IndexHealth, LexicalIndex
+from rag.index.scope import Scope
+from rag.index.versions import get_state
+from rag.words import STOP_WORDS
+
+# Rows that a query may rank. FTS5 scores every row that matches, at about a microsecond each, so
+# words are added from the rarest on until their rows are this many; the rest would add little.
+ROW_BUDGET = 20_000
+# Most words of a question that are looked up at all.
+MAX_WORDS = 48
+# Weights of title, heading and text in BM25.
+WEIGHTS = "1.0, 1.0, 1.0"
+# Ranked rows that are checked against the scope before it is asked the other way round.
+CHECKED_ROWS = 1_000
+_WORD = re.compile(r"\w+")
+
+
+class SqliteFtsIndex(LexicalIndex):
+    """FTS5 with Porter stems, in the database of the rows and so in their transaction."""
+
+    def __init__(self) -> None:
+        self._frequencies = _FrequencyCache()
+
+    def add(self, organization_id: uuid.UUID, chunks: Sequence[DocumentChunk], title: str) -> None:
+        table = _ensure_table(organization_id)
+        rows = [(chunk.pk, title, chunk.heading, chunk.text) for chunk in chunks]
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                f"INSERT INTO {table} (rowid, title, heading, text) VALUES (%s, %s, %s, %s)",  # noqa: S608
+                rows,
+            )
+
+    def remove(self, organization_id: uuid.UUID, document_ids: Sequence[uuid.UUID]) -> None:
+        table = _ensure_table(organization_id)
+        keys = DocumentChunk.objects.filter(document_id__in=document_ids).values_list(
+            "pk", flat=True
+        )
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"DELETE FROM {table} WHERE rowid IN (SELECT value FROM json_each(%s))",  # noqa: S608
+                [json.dumps(list(keys))],
+            )
+
+    def search(self, query: str, *, k: int, organization_id: uuid.UUID, within: Scope) -> list[Hit]:
+        words = _words(query)
+        if not words or not within.keys:
+            return []
+        table = _ensure_table(organization_id)
+        match = self._match(table, organization_id, words)
+        if match is None:
+            return []
+        found = _best_of_all(table, match, k, within)
+        return _best_of_scope(table, match, k, within) if found is None else found
+
+    def rebuild(self, organization_id: uuid.UUID) -> None:
+        table = _ensure_table(organization_id)
+        with connection.cursor() as cursor:
+            cursor.execute(f"DELETE FROM {table}")  # noqa: S608
+        chunks = DocumentChunk.objects.filter(document__organization_id=organization_id)
+        rows = chunks.order_by("document_id", "pk").select_related("document")
+        document, batch = None, []
+        for chunk in rows.iterator(chunk_size=2_000):
+            if document is not None and chunk.document_id != document.pk:
+                self.add(organization_id, batch, document.filename)
+                batch = []
+            document = chunk.document
+            batch.append(chunk)
+        if document is not None:
+            self.add(organization_id, batch, document.filename)
+
+    def health(self, organization_id: uuid.UUID) -> IndexHealth:
+        table = _ensure_table(organization_id)
+        chunks = DocumentChunk.objects.filter(document__organization_id=organization_id)
+        expected = set(chunks.values_list("pk", flat=True))
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT rowid FROM {table}")  # noqa: S608
+            held = {row[0] for row in cursor.fetchall()}
+        return IndexHealth(
+            backend="sqlite-fts5",
+            in_memory_version=None,
+            expected=len(expected),
+            present=len(expected & held),
+            missing=len(expected - held),
+            extra=len(held - expected),
+        )
+
+    def _match(self, table: str, organization_id: uuid.UUID, words: list[str]) -> str | None:
+        """Return the FTS5 expression for the words worth looking up; None when no row has any."""
+        version = get_state(organization_id).version
+        counts = self._frequencies.get(table, version, words)
+        known = sorted((word for word in words if counts[word]), key=lambda word: counts[word])
+        if not known:
+            return None
+        chosen, rows = [known[0]], counts[known[0]]
+        for word in known[1:]:
+            rows += counts[word]
+            if rows > ROW_BUDGET:
+                break
+            chosen.append(word)
+        # When even the rarest word stands in very many rows, those that have the rarest ones
+        # together are few enough.
+        joint = counts[known[0]] > ROW_BUDGET
+        quoted = [f'"{word}"' for word in (known[:4] if joint else chosen)]
+        return (" AND " if joint else " OR ").join(quoted)
+
+
+class _FrequencyCache:
+    """In how many chunks a word stands, remembered until the index changes."""
+
+    def __init__(self, tables: int = 256) -> None:
+        self._tables = tables
+        self._counts: OrderedDict[str, tuple[int, dict[str, int]]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, table: str, version: int, words: Sequence[str]) -> dict[str, int]:
+        with self._lock:
+            cached_version, counts = self._counts.pop(table, (version, {}))
+            if cached_version != version:
+                counts = {}
+            self._counts[table] = (version, counts)
+            while len(self._counts) > self._tables:
+                self._counts.popitem(last=False)
+            unknown = [word for word in words if word not in counts]
+        fresh = {word: _rows_with(table, word) for word in unknown}
+        with self._lock:
+            counts.update(fresh)
+            return {word: counts[word] for word in words}
+
+
+def _rows_with(table: str, word: str) -> int:
+    """Count the rows that have the word, up to one more than the budget."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {table} MATCH %s LIMIT %s)",  # noqa: S608
+            [f'"{word}"', ROW_BUDGET + 1],
+        )
+        count: int = cursor.fetchone()[0]
+        return count
+
+
+def _best_of_all(table: str, match: str, k: int, within: Scope) -> list[Hit] | None:
+    """Walk down the ranking until k rows of the scope are found; None when they are too rare."""
+    found: list[Hit] = []
+    checked = 0
+    for ranked in _ranked(table, match):
+        found += _inside(ranked, within)
+        checked += len(ranked)
+        if len(found) >= k:
+            return found[:k]
+        if checked >= CHECKED_ROWS:
+            return None
+    return found
+
+
+def _best_of_scope(table: str, match: str, k: int, within: Scope) -> list[Hit]:
+    """Rank only the chunks of the scope, which are few against the rows that match."""
+    chunks = DocumentChunk.objects.filter(document__in=within.documents)
+    keys = json.dumps(list(chunks.values_list("pk", flat=True)))
+    # The plus sign keeps SQLite from running the match once for each key.
+    sql = (
+        f"SELECT rowid, rank FROM {table} WHERE {table} MATCH %s "  # noqa: S608
+        f"AND +rowid IN (SELECT value FROM json_each(%s)) AND rank MATCH 'bm25({WEIGHTS})' "
+        "ORDER BY rank LIMIT %s"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [match, keys, k])
+        return [Hit(key, -rank) for key, rank in cursor.fetchall()]
+
+
+def _ranked(table: str, match: str, batch: int = 250) -> Iterator[list[tuple[int, float]]]:
+    """Yield (key, rank) of the rows that match, best first, in batches."""
+    sql = (
+        f"SELECT rowid, rank FROM {table} WHERE {table} MATCH %s "  # noqa: S608
+        f"AND rank MATCH 'bm25({WEIGHTS})' ORDER BY rank LIMIT %s"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [match, CHECKED_ROWS])
+        while rows := cursor.fetchmany(batch):
+            yield rows
+
+
+def _inside(ranked: Sequence[tuple[int, float]], within: Scope) -> list[Hit]:
+    """Keep the rows of documents in the scope, in order. FTS5 ranks are lower for better."""
+    documents = dict(
+        DocumentChunk.objects.filter(pk__in=[key for key, _ in ranked]).values_list(
+            "pk", "document_id"
+        )
+    )
+    return [
+        Hit(key, -rank)
+        for key, rank in ranked
+        if key in documents and documents[key].hex in within.keys
+    ]
+
+
+def _words(query: str) -> list[str]:
+    """Return the distinct words of a question without stop words, unless it has nothing else."""
+    words = list(dict.fromkeys(_WORD.findall(query.lower())))
+    return ([word for word in words if word not in STOP_WORDS] or words)[:MAX_WORDS]
+
+
+def _ensure_table(organization_id: uuid.UUID) -> str:
+    """Return the organization's table, made when it is missing, in the caller's transaction."""
+    table = f"rag_lexical_{organization_id.hex}"
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM sqlite_master WHERE name = %s", [table])
+        if cursor.fetchone() is None:
+            cursor.execute(
+                f"CREATE VIRTUAL TABLE IF NOT EXISTS {table} USING fts5("
+                "title, heading, text, tokenize='porter unicode61 remove_diacritics 2')"
+            )
+    return table

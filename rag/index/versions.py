@@ -1,0 +1,49 @@
+"""The version of each organization's index, and which documents changed at which one."""
+
+import uuid
+from collections.abc import Sequence
+
+from django.conf import settings
+from django.db.models import F
+
+from rag.models import IndexChange, OrganizationIndex
+
+# How many steps are kept for processes that lag; one further behind loads its index anew.
+KEPT_CHANGES = 20_000
+
+
+def get_state(organization_id: uuid.UUID) -> OrganizationIndex:
+    """Return the organization's index state; the first call makes it."""
+    state = OrganizationIndex.objects.filter(pk=organization_id).first()
+    if state is None:
+        state, _ = OrganizationIndex.objects.get_or_create(
+            pk=organization_id, defaults={"model": settings.EMBEDDING_MODEL}
+        )
+    return state
+
+
+def record_changes(organization_id: uuid.UUID, document_ids: Sequence[uuid.UUID]) -> int:
+    """Count the version up by one a document, in the caller's transaction; return the last.
+
+    The update locks the organization's row until the caller commits, so versions become visible
+    in their order and without gaps.
+    """
+    get_state(organization_id)
+    states = OrganizationIndex.objects.filter(pk=organization_id)
+    states.update(version=F("version") + len(document_ids))
+    last = states.values_list("version", flat=True).get()
+    first = last - len(document_ids) + 1
+    IndexChange.objects.bulk_create(
+        IndexChange(organization_id=organization_id, version=first + i, document_id=document_id)
+        for i, document_id in enumerate(document_ids)
+    )
+    return last
+
+
+def prune_changes(organization_id: uuid.UUID) -> int:
+    """Forget the steps that no process needs any more; return how many."""
+    oldest_kept = get_state(organization_id).version - KEPT_CHANGES
+    deleted, _ = IndexChange.objects.filter(
+        organization_id=organization_id, version__lte=oldest_kept
+    ).delete()
+    return deleted

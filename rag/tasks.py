@@ -1,0 +1,47 @@
+"""What the worker runs: doorbells that make it look at the rows, which are the truth."""
+
+import os
+import uuid
+from logging import getLogger
+
+from django.conf import settings
+from django.utils import timezone
+from django_q.tasks import async_task
+
+from accounts.models import Organization
+from documents.models import Document
+from documents.tasks import remove_deleted_files
+from rag.embedding.registry import get_embedder
+from rag.index.registry import get_vector_index
+from rag.index.versions import prune_changes
+from rag.ingestion import ingest_waiting
+
+logger = getLogger("knowledge.tasks")
+
+# A task ends after some minutes and rings again, so that others in the queue get their turn.
+TASK_SECONDS = 300.0
+
+
+def ingest_document(document_id: str) -> None:
+    """Ingest this document if it still waits, and then whatever else does."""
+    if not Document.objects.claimable(timezone.now()).filter(pk=document_id).exists():
+        return  # done, deleted, or with another worker
+    get_embedder().use_threads(settings.EMBEDDING_THREADS or os.cpu_count() or 1)
+    ingest_waiting(first=uuid.UUID(document_id), seconds=TASK_SECONDS)
+    ring()
+
+
+def sweep() -> None:
+    """Pick up what was left: abandoned documents, deleted files, stale snapshots, old changes."""
+    ring()
+    remove_deleted_files()
+    for organization_id in Organization.objects.values_list("pk", flat=True):
+        prune_changes(organization_id)
+        get_vector_index().refresh_snapshot(organization_id)
+
+
+def ring() -> None:
+    """Queue one task when a document waits."""
+    waiting = Document.objects.claimable(timezone.now()).values_list("pk", flat=True).first()
+    if waiting is not None:
+        async_task(settings.INGESTION_TASK, str(waiting))

@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
+from accounts.services import NewAccount
 from knowledge.lib.errors import AppError
 from rag.services import first_run
 from rag.services.schedules import ensure_schedules
@@ -25,7 +26,7 @@ class Command(BaseCommand):
         if admin is not None and settings.SAMPLE:
             self._upload_samples(admin)
 
-    def _create_first_organization(self) -> first_run.FirstAdmin | None:
+    def _create_first_organization(self) -> NewAccount | None:
         try:
             admin = first_run.create_first_organization(
                 name=settings.ORGANIZATION_NAME,
@@ -38,20 +39,19 @@ class Command(BaseCommand):
                 f"The first organization could not be created: {reasons} "
                 "(ORGANIZATION_NAME, ADMIN_EMAIL and ADMIN_PASSWORD choose it.)"
             ) from error
-        if admin is None:
-            return None
-        password = admin.generated_password
-        # Printed before anything else can fail: a made-up password is kept nowhere else.
-        self.stdout.write(f'\nCreated the organization "{settings.ORGANIZATION_NAME}".')
-        self.stdout.write(f"  email     {admin.user.email}")
-        self.stdout.write(
-            f"  password  {password}   (shown this once; it can be changed on the profile page)"
-            if password
-            else "  password  as set in ADMIN_PASSWORD"
-        )
+        # Shown before anything else can fail: a generated password is kept nowhere else.
+        if admin is not None:
+            self._show(admin)
         return admin
 
-    def _upload_samples(self, admin: first_run.FirstAdmin) -> None:
+    def _show(self, admin: NewAccount) -> None:
+        password = admin.generated_password
+        shown = f"{password}   (shown this once; change it on the profile page)"
+        self.stdout.write(f'\nCreated the organization "{settings.ORGANIZATION_NAME}". Sign in as')
+        self.stdout.write(f"  email     {admin.user.email}")
+        self.stdout.write(f"  password  {shown if password else 'as set in ADMIN_PASSWORD'}\n")
+
+    def _upload_samples(self, admin: NewAccount) -> None:
         folder = settings.BASE_DIR / "samples"
         documents = first_run.upload_samples(owner=admin.user, folder=folder)
         self.stdout.write(

@@ -124,7 +124,7 @@ def complete(document: Document, *, title: str, page_count: int, chunk_count: in
         progress=100,
         error_code="",
         error_message="",
-        title=title[:255],
+        title=title,
         page_count=page_count,
         chunk_count=chunk_count,
         completed_at=timezone.now(),

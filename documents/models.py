@@ -7,7 +7,12 @@ from django.db import models
 from django.utils import timezone
 
 from accounts.models import Organization, Team, User
-from documents.querysets import DocumentChunkQuerySet, DocumentQuerySet, PageQuerySet
+from documents.querysets import (
+    DocumentChunkQuerySet,
+    DocumentQuerySet,
+    FileDeletionQuerySet,
+    PageQuerySet,
+)
 
 
 def storage_path(document: "Document", filename: str) -> str:
@@ -76,7 +81,7 @@ class Document(models.Model):
     class Meta:
         ordering = ["-created_at", "pk"]
         indexes = [
-            models.Index(fields=["organization", "-created_at"]),
+            models.Index(fields=["organization", "-created_at", "id"], name="document_newest"),
             # What a search asks for: completed documents of the organization, by who may read them.
             models.Index(
                 fields=["organization", "status", "visibility", "uploaded_by", "id"],
@@ -93,6 +98,17 @@ class Document(models.Model):
         super().clean()
         if self.uploaded_by.organization_id != self.organization_id:
             raise ValidationError("Document and uploader belong to different organizations.")
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether it was given up; a retry starts it anew."""
+        return self.status == self.Status.FAILED
+
+    @property
+    def display_title(self) -> str:
+        """The document's own title, or its file name made readable."""
+        stem = self.filename.rsplit(".", 1)[0]
+        return self.title or " ".join(stem.replace("_", " ").replace("-", " ").split())
 
     @property
     def is_in_progress(self) -> bool:
@@ -145,10 +161,23 @@ class DocumentChunk(models.Model):
 
 
 class FileDeletion(models.Model):
-    """A stored file whose row has gone, written in the row's own transaction; a sweeper ends it."""
+    """A path in the storage at which no file may stay: the journal of uploads and deletes.
+
+    An upload writes one before its file, and removes it in the transaction that adds the document;
+    a delete writes one in the transaction that removes the document. Whatever dies in between, a
+    sweeper ends it, so that no file is left without a row.
+    """
 
     path = models.CharField(max_length=200, unique=True)
+    not_before = models.DateTimeField(
+        default=timezone.now, db_index=True, help_text="When the sweeper may remove the file."
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = FileDeletionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["not_before"]
 
     def __str__(self) -> str:
         return self.path

@@ -103,6 +103,7 @@ def _read(lease: Lease) -> Job | None:
                 if document is None:
                     return None  # deleted meanwhile
                 extracted = _extract(document)
+                document.title = extracted.title[:255]
                 chunks = chunk_pages(
                     extracted.pages, size=settings.CHUNK_SIZE, overlap=settings.CHUNK_OVERLAP
                 )
@@ -165,7 +166,7 @@ def _embed(jobs: Sequence[Job]) -> None:
     """Embed the chunks of all documents, and hand each its vectors."""
     embedder = get_embedder(get_state(jobs[0].document.organization_id).model)
     texts = [
-        embedding_text(_title(job), chunk.heading, chunk.text)
+        embedding_text(job.document.display_title, chunk.heading, chunk.text)
         for job in jobs
         for chunk in job.chunks
     ]
@@ -231,21 +232,15 @@ def publish(job: Job) -> bool:
             )
             for chunk, vector in zip(chunks, job.vectors, strict=True)
         )
-        get_lexical_index().add(organization_id, chunks, _title(job))
+        get_lexical_index().add(organization_id, chunks, job.document.display_title)
         record_changes(organization_id, [document.pk])
         leases.complete(
             document,
-            title=job.extracted.title,
+            title=job.document.title,
             page_count=len(job.extracted.pages),
             chunk_count=len(chunks),
         )
     return True
-
-
-def _title(job: Job) -> str:
-    """Return the document's own title, or its file name made readable."""
-    stem = job.document.filename.rsplit(".", 1)[0]
-    return job.extracted.title or " ".join(stem.replace("_", " ").replace("-", " ").split())
 
 
 def _record_failure(lease: Lease, error: Exception) -> None:

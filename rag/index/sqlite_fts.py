@@ -77,12 +77,12 @@ class SqliteFtsIndex(LexicalIndex):
         document, batch = None, []
         for chunk in rows.iterator(chunk_size=2_000):
             if document is not None and chunk.document_id != document.pk:
-                self.add(organization_id, batch, document.filename)
+                self.add(organization_id, batch, document.display_title)
                 batch = []
             document = chunk.document
             batch.append(chunk)
         if document is not None:
-            self.add(organization_id, batch, document.filename)
+            self.add(organization_id, batch, document.display_title)
 
     def health(self, organization_id: uuid.UUID) -> IndexHealth:
         table = _ensure_table(organization_id)

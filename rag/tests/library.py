@@ -44,8 +44,10 @@ def published(
 
 def publish_texts(document: Document, *texts: str) -> Document:
     """Publish the texts as the document's pages."""
-    Document.objects.filter(pk=document.pk).update(status="uploaded", next_attempt_at=None)
-    [lease] = [lease for lease in claim(limit=1, first=document.pk)]
+    Document.objects.filter(pk=document.pk).update(
+        status="uploaded", next_attempt_at=None, attempts=0
+    )
+    [lease] = claim(limit=1, first=document.pk)
     assert lease.document_id == document.pk
     assert publish(job_of(document, lease, *texts))
     document.refresh_from_db()

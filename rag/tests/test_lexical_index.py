@@ -1,0 +1,108 @@
+import pytest
+
+from documents.models import Document
+from documents.services import delete_documents
+from rag.index import sqlite_fts
+from rag.index.scope import Scope
+from rag.index.sqlite_fts import SqliteFtsIndex
+from rag.models import ChunkEmbedding
+from rag.tests.library import publish_texts, published
+
+
+def search(organization, query: str, *, k: int = 10, within=None) -> list[str]:
+    documents = Document.objects.all() if within is None else within
+    hits = SqliteFtsIndex().search(
+        query, k=k, organization_id=organization.pk, within=Scope(documents)
+    )
+    texts = dict(ChunkEmbedding.objects.values_list("chunk_id", "chunk__text"))
+    return [texts[hit.chunk_id] for hit in hits]
+
+
+def scores(organization, query: str) -> list[float]:
+    hits = SqliteFtsIndex().search(
+        query, k=10, organization_id=organization.pk, within=Scope(Document.objects.all())
+    )
+    return [hit.score for hit in hits]
+
+
+def test_a_rare_word_weighs_more_than_a_common_one(owner):
+    for number in range(5):
+        published(owner, f"travel note {number}")
+    published(owner, "per diem")
+    assert search(owner.organization, "travel diem")[0] == "per diem"
+
+
+def test_words_match_by_stem_case_and_accent(owner):
+    published(owner, "Reimbursements for the café")
+    assert search(owner.organization, "reimbursement CAFE")
+
+
+@pytest.mark.parametrize(
+    "query", ['"', "AND OR NOT", "NEAR(a b)", "title:x", "a* -b ^c", "'; DROP TABLE x", "(", "\\"]
+)
+def test_a_question_is_never_query_syntax(owner, query):
+    published(owner, "plain text")
+    search(owner.organization, query)
+
+
+def test_a_question_of_stop_words_still_finds_them(owner):
+    published(owner, "to be or not to be")
+    assert search(owner.organization, "to be or not to be") == ["to be or not to be"]
+
+
+def test_a_removed_or_replaced_document_is_not_found(owner, admin):
+    kept = published(owner, "alpha")
+    gone = published(owner, "alpha beta")
+    delete_documents(documents=Document.objects.filter(pk=gone.pk), actor=admin)
+    publish_texts(kept, "alpha gamma")
+    assert search(owner.organization, "alpha") == ["alpha gamma"]
+    health = SqliteFtsIndex().health(owner.organization_id)
+    assert (health.missing, health.extra) == (0, 0)
+
+
+def test_the_scope_limits_the_search_when_matches_outside_are_many(owner, monkeypatch):
+    monkeypatch.setattr(sqlite_fts, "CHECKED_ROWS", 5)
+    for number in range(20):
+        published(owner, f"expense expense {number}")
+    wanted = published(owner, "one expense in a much longer text than all of the others have")
+    scope = Document.objects.filter(pk=wanted.pk)
+    assert search(owner.organization, "expense", within=scope) == [wanted.chunks.get().text]
+
+
+def test_another_organization_moves_neither_results_nor_scores(owner, outsider):
+    published(owner, "alpha travel")
+    published(owner, "beta budget")
+    before = scores(owner.organization, "alpha budget travel")
+    for _ in range(10):
+        published(outsider, "alpha alpha budget")
+    assert scores(owner.organization, "alpha budget travel") == before
+    assert search(owner.organization, "alpha") == ["alpha travel"]
+
+
+def test_common_words_are_dropped_when_rarer_ones_are_there(owner, monkeypatch):
+    monkeypatch.setattr(sqlite_fts, "ROW_BUDGET", 4)
+    for number in range(10):
+        published(owner, f"common words {number}")
+    published(owner, "common needle")
+    index = SqliteFtsIndex()
+    table = sqlite_fts._ensure_table(owner.organization_id)
+    match = index._match(table, owner.organization_id, ["common", "needle", "absent"])
+    assert match == '"needle"'
+    assert search(owner.organization, "common needle") == ["common needle"]
+
+
+def test_only_common_words_are_looked_up_together(owner, monkeypatch):
+    monkeypatch.setattr(sqlite_fts, "ROW_BUDGET", 2)
+    for number in range(4):
+        published(owner, f"red {number}")
+        published(owner, f"blue {number}")
+    published(owner, "red blue")
+    assert search(owner.organization, "red blue") == ["red blue"]
+
+
+def test_a_rebuild_gives_the_same_index(owner):
+    published(owner, "alpha", "beta", filename="one.txt")
+    published(owner, "alpha gamma", filename="two.txt")
+    before = scores(owner.organization, "alpha two")
+    SqliteFtsIndex().rebuild(owner.organization_id)
+    assert scores(owner.organization, "alpha two") == before

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 if TYPE_CHECKING:
     from accounts.models import User
-    from documents.models import Document, DocumentChunk, Page
+    from documents.models import Document, DocumentChunk, FileDeletion, Page
 
 
 class DocumentQuerySet(QuerySet["Document"]):
@@ -41,7 +41,13 @@ class DocumentQuerySet(QuerySet["Document"]):
         return visible if user.is_organization_admin else visible.filter(uploaded_by_id=user.pk)
 
     def deletable_by(self, user: User) -> DocumentQuerySet:
-        """Return what the user may delete: an administrator all of the organization, others none."""
+        """Return what the user may delete: an administrator all of the organization, others none.
+
+        SECURITY: the operator of the platform has all of every organization, for Django admin
+        alone: pages and API look a document up through `visible_to` before they come here.
+        """
+        if user.is_active and user.is_superuser:
+            return self.all()
         return self.visible_to(user) if user.is_organization_admin else self.none()
 
     def completed(self) -> DocumentQuerySet:
@@ -53,7 +59,7 @@ class DocumentQuerySet(QuerySet["Document"]):
         return self.filter(status__in=[self.model.Status.UPLOADED, self.model.Status.PROCESSING])
 
     def claimable(self, now: datetime.datetime) -> DocumentQuerySet:
-        """Return those a worker may take: waiting and due, or left by a worker whose lease ended."""
+        """Return those a worker may take: waiting and due, or left behind by one that died."""
         due = Q(next_attempt_at__isnull=True) | Q(next_attempt_at__lte=now)
         waiting = Q(status=self.model.Status.UPLOADED) & due
         abandoned = Q(status=self.model.Status.PROCESSING, lease_expires_at__lte=now)
@@ -73,8 +79,7 @@ class PageQuerySet(QuerySet["Page"]):
 
     def visible_to(self, user: User) -> PageQuerySet:
         """Return the pages of documents that the user may read."""
-        documents = self.model._meta.get_field("document").related_model.objects
-        return self.filter(document__in=documents.visible_to(user))
+        return self.filter(document__in=_documents_of(self).visible_to(user))
 
 
 class DocumentChunkQuerySet(QuerySet["DocumentChunk"]):
@@ -82,5 +87,18 @@ class DocumentChunkQuerySet(QuerySet["DocumentChunk"]):
 
     def visible_to(self, user: User) -> DocumentChunkQuerySet:
         """Return the chunks of completed documents that the user may read."""
-        documents = self.model._meta.get_field("document").related_model.objects
-        return self.filter(document__in=documents.completed().visible_to(user))
+        return self.filter(document__in=_documents_of(self).completed().visible_to(user))
+
+
+class FileDeletionQuerySet(QuerySet["FileDeletion"]):
+    """The journal of files that are to go."""
+
+    def due(self, now: datetime.datetime) -> FileDeletionQuerySet:
+        """Return those whose file may be removed by now, longest due first."""
+        return self.filter(not_before__lte=now).order_by("not_before", "pk")
+
+
+def _documents_of(rows: PageQuerySet | DocumentChunkQuerySet) -> DocumentQuerySet:
+    """Return all documents, found through the rows' model, which this module may not import."""
+    model = rows.model._meta.get_field("document").related_model
+    return cast("DocumentQuerySet", model._default_manager.all())

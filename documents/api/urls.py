@@ -1,5 +1,23 @@
 """API routes of `documents`."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from documents.api.views import DocumentViewSet
+
+_view = DocumentViewSet.as_view
+
+urlpatterns = [
+    path("documents", _view({"get": "list", "post": "create"}), name="api-documents"),
+    path(
+        "documents/<uuid:document_id>",
+        _view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
+        name="api-document",
+    ),
+    path("documents/<uuid:document_id>/retry", _view({"post": "retry"}), name="api-document-retry"),
+    path("documents/<uuid:document_id>/file", _view({"get": "file"}), name="api-document-file"),
+    path(
+        "documents/<uuid:document_id>/pages/<int:number>",
+        _view({"get": "page"}),
+        name="api-document-page",
+    ),
+]

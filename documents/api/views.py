@@ -1,0 +1,169 @@
+"""The documents API: reading through what the caller may see, changes through the services."""
+
+import uuid
+from typing import cast
+
+from django.http.response import HttpResponseBase
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
+from rest_framework import mixins, status, viewsets
+from rest_framework.decorators import action
+from rest_framework.generics import get_object_or_404
+from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.models import User
+from documents import services
+from documents.api.serializers import (
+    DocumentFilterSerializer,
+    DocumentSerializer,
+    PageSerializer,
+    SharingSerializer,
+    UploadSerializer,
+)
+from documents.downloads import download
+from documents.models import Document, Page
+from documents.querysets import DocumentQuerySet
+from documents.upload_limit import oversized
+
+_NOT_FOUND = OpenApiResponse(description="There is no such document that you may see.")
+_NOT_ALLOWED = OpenApiResponse(description="You may see the document but not do this to it.")
+
+
+@extend_schema(tags=["Documents"])
+@extend_schema_view(
+    list=extend_schema(
+        summary="List the documents you may see, newest first",
+        parameters=[DocumentFilterSerializer],
+    ),
+    retrieve=extend_schema(
+        summary="Show a document", responses={200: DocumentSerializer, 404: _NOT_FOUND}
+    ),
+)
+class DocumentViewSet(
+    mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Document]
+):
+    """Documents that the caller may see."""
+
+    serializer_class = DocumentSerializer
+    queryset = Document.objects.none()
+    lookup_url_kwarg = "document_id"
+    parser_classes = [JSONParser, FormParser, MultiPartParser]
+
+    def get_queryset(self) -> DocumentQuerySet:
+        # SECURITY: the one place that decides what this whole viewset can find.
+        return Document.objects.visible_to(_caller(self.request)).prefetch_related("teams")
+
+    def filter_queryset(self, queryset: DocumentQuerySet) -> DocumentQuerySet:  # type: ignore[override]
+        if self.action != "list":
+            return queryset
+        filters = DocumentFilterSerializer(data=self.request.query_params)
+        filters.is_valid(raise_exception=True)
+        if chosen := filters.validated_data.get("status"):
+            queryset = queryset.filter(status=chosen)
+        return queryset.search(filters.validated_data.get("search", "")).newest_first()
+
+    @extend_schema(
+        summary="Upload a document",
+        description=(
+            "Answers as soon as the file is stored; `status` then goes from `uploaded` over "
+            "`processing` to `completed` or `failed`."
+        ),
+        request={"multipart/form-data": UploadSerializer},
+        responses={
+            201: DocumentSerializer,
+            413: OpenApiResponse(description="The file is larger than the limit."),
+            415: OpenApiResponse(description="The file is of a type that is not accepted."),
+        },
+    )
+    def create(self, request: Request) -> Response:
+        upload = UploadSerializer(data=request.data, context=self.get_serializer_context())
+        for error in oversized(request._request):
+            raise error
+        upload.is_valid(raise_exception=True)
+        given = upload.validated_data
+        document = services.upload_document(
+            owner=_caller(request),
+            file=given["file"],
+            filename=given["file"].name,
+            visibility=given.get("visibility", Document.Visibility.PRIVATE),
+            teams=given.get("teams", ()),
+        )
+        return self._answer(document, status.HTTP_201_CREATED)
+
+    @extend_schema(
+        summary="Set who may read a document",
+        request=SharingSerializer,
+        responses={200: DocumentSerializer, 403: _NOT_ALLOWED, 404: _NOT_FOUND},
+    )
+    def partial_update(self, request: Request, document_id: uuid.UUID) -> Response:
+        document = self.get_object()
+        change = SharingSerializer(
+            document, data=request.data, context=self.get_serializer_context()
+        )
+        change.is_valid(raise_exception=True)
+        visibility = change.validated_data.get("visibility", document.visibility)
+        stays = visibility == Document.Visibility.TEAMS
+        document = services.share_document(
+            document=document,
+            actor=_caller(request),
+            visibility=visibility,
+            teams=change.validated_data.get("teams", document.teams.all() if stays else ()),
+        )
+        return self._answer(document)
+
+    @extend_schema(
+        summary="Delete a document and all that was derived from it (administrators)",
+        responses={204: None, 403: _NOT_ALLOWED, 404: _NOT_FOUND},
+    )
+    def destroy(self, request: Request, document_id: uuid.UUID) -> Response:
+        services.delete_document(document=self.get_object(), actor=_caller(request))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(
+        summary="Ingest a failed document again",
+        request=None,
+        responses={
+            202: DocumentSerializer,
+            403: _NOT_ALLOWED,
+            404: _NOT_FOUND,
+            409: OpenApiResponse(description="The document has not failed."),
+        },
+    )
+    @action(detail=True, methods=["post"])
+    def retry(self, request: Request, document_id: uuid.UUID) -> Response:
+        document = services.retry_document(document=self.get_object(), actor=_caller(request))
+        return self._answer(document, status.HTTP_202_ACCEPTED)
+
+    @extend_schema(
+        summary="Download the original",
+        responses={(200, "application/octet-stream"): OpenApiTypes.BINARY, 404: _NOT_FOUND},
+    )
+    @action(detail=True, methods=["get"])
+    def file(self, request: Request, document_id: uuid.UUID) -> HttpResponseBase:
+        document = self.get_object()
+        response = download(document)
+        services.record_download(document=document, actor=_caller(request))
+        return response
+
+    @extend_schema(
+        summary="Show the text of a page",
+        responses={200: PageSerializer, 404: _NOT_FOUND},
+    )
+    @action(detail=True, methods=["get"])
+    def page(self, request: Request, document_id: uuid.UUID, number: int) -> Response:
+        pages = (
+            Page.objects.visible_to(_caller(request))
+            .filter(document_id=document_id)
+            .select_related("document")
+        )
+        return Response(PageSerializer(get_object_or_404(pages, number=number)).data)
+
+    def _answer(self, document: Document, code: int = status.HTTP_200_OK) -> Response:
+        return Response(self.get_serializer(document).data, status=code)
+
+
+def _caller(request: Request) -> User:
+    """Return who asks; `IsAuthenticated` lets nobody else come this far."""
+    return cast(User, request.user)

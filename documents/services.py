@@ -1,0 +1,242 @@
+"""Everything that changes documents: upload, sharing, retry, delete, and the trail of downloads."""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import IO, Any
+
+from django.conf import settings
+from django.core.files.base import File
+from django.db import transaction
+from django_q.tasks import async_task
+
+from accounts import audit
+from accounts.models import Team, User
+from documents import files
+from documents.extraction.registry import detect_type
+from documents.filenames import display_name
+from documents.models import Document, storage_path
+from documents.projection import projection
+from documents.querysets import DocumentQuerySet
+from knowledge.lib import context
+from knowledge.lib.errors import Conflict, InvalidInput, NotAllowed, NotFound
+
+Visibility = Document.Visibility
+
+# What type detection may look at; enough to find the parts of an Office file.
+_HEAD_BYTES = 64 * 1024
+# Documents a transaction: others can write between two of them, and a reader never waits.
+_DELETE_BATCH = 100
+
+
+def upload_document(
+    *,
+    owner: User,
+    file: File[bytes] | IO[bytes],
+    filename: str,
+    visibility: str = Visibility.PRIVATE,
+    teams: Iterable[Team] = (),
+    ingest: bool = True,
+) -> Document:
+    """Store a file and its row durably, and have it ingested.
+
+    Args:
+        owner: who uploads it; the document belongs to their organization.
+        file: open for reading bytes, at its start.
+        filename: as the user knows it; cleaned for display, never used as a path.
+        visibility, teams: who may read it, as in `share_document`.
+        ingest: ring for a worker; False where the caller ingests by itself.
+
+    Raises:
+        UnsupportedType: content and extension are of no accepted type.
+        TooLarge: more than `MAX_UPLOAD_BYTES`.
+        InvalidInput: visibility and teams do not fit.
+    """
+    if not owner.is_active or owner.organization_id is None:
+        raise NotAllowed("Only a member of an organization can upload documents.")
+    name = display_name(filename)
+    file_type = detect_type(name, _head_of(file))
+    shared_with = _teams_for(visibility, teams, choices=_teams_open_to(owner))
+    document = Document(
+        organization_id=owner.organization_id,
+        uploaded_by=owner,
+        filename=name,
+        extension=file_type.extension,
+        content_type=file_type.content_type,
+        visibility=visibility,
+        request_id=context.current().request_id,
+    )
+    path = document.file.name = storage_path(document, name)
+    with files.reserved(path) as reservation:
+        stored = reservation.write(file, filename=name)
+        document.size, document.sha256 = stored.size, stored.sha256
+        with transaction.atomic():
+            reservation.keep()
+            document.full_clean()
+            document.save(force_insert=True)
+            document.teams.set(shared_with)
+            _record("document.uploaded", document, owner, size=document.size)
+            if ingest:
+                # Robust: the upload is accepted, and the sweeper finds it when the queue is away.
+                transaction.on_commit(partial(enqueue_ingestion, document.pk), robust=True)
+    return document
+
+
+def enqueue_ingestion(document_id: uuid.UUID) -> None:
+    """Ring for a worker; the row, not the queue, says that there is work."""
+    async_task(settings.INGESTION_TASK, str(document_id))
+
+
+@transaction.atomic
+def share_document(
+    *, document: Document, actor: User, visibility: str, teams: Iterable[Team] = ()
+) -> Document:
+    """Set who may read a document; it holds from the next query on.
+
+    The owner shares with teams of their own, an administrator with any of the organization. Teams
+    that it is shared with already may stay.
+
+    Raises:
+        NotFound, NotAllowed: the actor may not see, or not change, the document.
+        InvalidInput: visibility and teams do not fit.
+    """
+    document = _locked_for_change(document, actor)
+    choices = _teams_open_to(actor) | set(document.teams.values_list("pk", flat=True))
+    shared_with = _teams_for(visibility, teams, choices=choices)
+    before = document.visibility
+    document.visibility = visibility
+    document.full_clean()
+    document.save(update_fields=["visibility"])
+    document.teams.set(shared_with)
+    _record(
+        "document.shared",
+        document,
+        actor,
+        visibility=visibility,
+        visibility_before=before,
+        teams=sorted(str(team.pk) for team in shared_with),
+    )
+    return document
+
+
+@transaction.atomic
+def retry_document(*, document: Document, actor: User) -> Document:
+    """Have a failed document ingested again, with all its attempts.
+
+    Raises:
+        NotFound, NotAllowed: the actor may not see, or not change, the document.
+        Conflict: it has not failed.
+    """
+    document = _locked_for_change(document, actor)
+    if not document.is_failed:
+        raise Conflict("Only a failed document can be tried again.")
+    document.status, document.stage = Document.Status.UPLOADED, Document.Stage.NONE
+    document.progress = document.attempts = 0
+    document.error_code = document.error_message = ""
+    document.lease_token = document.lease_expires_at = document.next_attempt_at = None
+    document.request_id = context.current().request_id
+    document.save()
+    _record("document.retried", document, actor)
+    transaction.on_commit(partial(enqueue_ingestion, document.pk), robust=True)
+    return document
+
+
+def delete_document(*, document: Document, actor: User) -> None:
+    """Delete a document with all that was derived from it; when this returns nothing finds it.
+
+    Raises:
+        NotFound, NotAllowed: the actor may not see, or not delete, the document.
+    """
+    same = Document.objects.filter(pk=document.pk)
+    if not same.deletable_by(actor).exists():
+        _refuse(document, actor)
+    if not delete_documents(documents=same, actor=actor):
+        raise NotFound
+
+
+def delete_documents(*, documents: DocumentQuerySet, actor: User) -> int:
+    """Delete those of the documents that the actor may delete; return how many it were.
+
+    Rows, index and audit trail of a batch go in one transaction; the files follow its commit.
+    """
+    keys = list(documents.deletable_by(actor).order_by().values_list("pk", flat=True))
+    batches = (keys[i : i + _DELETE_BATCH] for i in range(0, len(keys), _DELETE_BATCH))
+    return sum(_delete_batch(batch, actor) for batch in batches)
+
+
+@transaction.atomic
+def _delete_batch(keys: Sequence[uuid.UUID], actor: User) -> int:
+    # Locked: a worker that is about to publish one of them waits, then finds it gone.
+    documents = list(Document.objects.select_for_update().filter(pk__in=keys))
+    by_organization: dict[uuid.UUID, list[uuid.UUID]] = defaultdict(list)
+    for document in documents:
+        by_organization[document.organization_id].append(document.pk)
+    for organization_id, document_ids in by_organization.items():
+        projection().before_removal(organization_id=organization_id, document_ids=document_ids)
+    paths = [str(document.file.name) for document in documents]
+    files.forget(paths)
+    for document in documents:
+        _record("document.deleted", document, actor, size=document.size)
+    Document.objects.filter(pk__in=[document.pk for document in documents]).delete()
+    transaction.on_commit(partial(files.remove, paths), robust=True)
+    return len(documents)
+
+
+def record_download(*, document: Document, actor: User) -> None:
+    """Note in the audit trail who took a copy of the original."""
+    _record("document.downloaded", document, actor)
+
+
+def _head_of(file: File[bytes] | IO[bytes]) -> bytes:
+    """Return the beginning of a file and rewind it."""
+    file.seek(0)
+    head: bytes = file.read(_HEAD_BYTES)
+    file.seek(0)
+    return head
+
+
+def _teams_open_to(actor: User) -> set[uuid.UUID]:
+    """Return the teams the actor may share with: their own; an administrator: all."""
+    return set(Team.objects.visible_to(actor).values_list("pk", flat=True))
+
+
+def _teams_for(visibility: str, teams: Iterable[Team], *, choices: set[uuid.UUID]) -> list[Team]:
+    """Return the teams to share with, after checking them against visibility and choices."""
+    chosen = list(teams)
+    if visibility not in Visibility.values:
+        raise InvalidInput(f"Visibility must be one of {', '.join(Visibility.values)}.")
+    # SECURITY: without this a document could be shared into another organization's team. A team
+    # that may not be chosen answers like one that does not exist.
+    if any(team.pk not in choices for team in chosen):
+        raise InvalidInput("There is no such team to share with.")
+    if visibility == Visibility.TEAMS and not chosen:
+        raise InvalidInput("Choose at least one team to share with.")
+    if visibility != Visibility.TEAMS and chosen:
+        raise InvalidInput("Teams can be chosen only together with the visibility “teams”.")
+    return chosen
+
+
+def _locked_for_change(document: Document, actor: User) -> Document:
+    """Return the row as it is now, locked, if the actor may change it."""
+    rows = Document.objects.select_for_update().filter(pk=document.pk)
+    current = rows.editable_by(actor).first() or rows.deletable_by(actor).first()
+    return current or _refuse(document, actor)
+
+
+def _refuse(document: Document, actor: User) -> Any:
+    """Raise NotAllowed if the actor may at least see the document, else NotFound."""
+    if Document.objects.visible_to(actor).filter(pk=document.pk).exists():
+        raise NotAllowed
+    raise NotFound
+
+
+def _record(action: str, document: Document, actor: User, **details: Any) -> None:
+    audit.record(
+        action=action,
+        actor=actor,
+        organization=document.organization,
+        target=document,
+        filename=document.filename,
+        **details,
+    )

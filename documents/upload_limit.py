@@ -1,0 +1,55 @@
+"""Stops a file that is too large while it arrives, before the rest of it is kept anywhere."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from django.core.files.uploadhandler import FileUploadHandler, SkipFile
+from django.http import HttpRequest
+from django.template.defaultfilters import filesizeformat
+
+from documents.filenames import display_name
+from knowledge.lib.errors import TooLarge
+
+_OVERSIZED = "_oversized_uploads"
+
+
+def too_large(filename: str) -> TooLarge:
+    """Return the error that names the file and the limit."""
+    limit = settings.MAX_UPLOAD_BYTES
+    shown = filesizeformat(limit).replace("\xa0", " ")
+    return TooLarge(
+        f"“{display_name(filename)}” is larger than {shown}, the most that is accepted.",
+        details={"limit_bytes": limit},
+    )
+
+
+def oversized(request: HttpRequest) -> list[TooLarge]:
+    """Return an error for each file of the (parsed) request that was cut off at the limit."""
+    names: list[str] = getattr(request, _OVERSIZED, [])
+    return [too_large(name) for name in names]
+
+
+class UploadLimitHandler(FileUploadHandler):
+    """Counts the bytes of each file and drops one that passes `MAX_UPLOAD_BYTES`.
+
+    It notes the name on the request rather than raising: the parser runs inside middleware, where
+    an error would become a 500, and the fields that follow the file (the CSRF token) still count.
+    """
+
+    _received = 0
+
+    def new_file(self, *args: Any, **kwargs: Any) -> None:
+        super().new_file(*args, **kwargs)
+        self._received = 0
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:
+        self._received += len(raw_data)
+        if self._received > settings.MAX_UPLOAD_BYTES:
+            names = vars(self.request).setdefault(_OVERSIZED, [])
+            names.append(self.file_name or "")
+            raise SkipFile
+        return raw_data
+
+    def file_complete(self, file_size: int) -> "UploadedFile[bytes] | None":
+        return None

@@ -1,0 +1,267 @@
+"""The document pages: list, upload, one document, one page of its text."""
+
+import uuid
+from typing import Any
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.contrib import messages
+from django.core.paginator import Page as ListPage
+from django.core.paginator import Paginator
+from django.db.models import Count, QuerySet
+from django.db.models.functions import Substr
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts.models import User
+from documents import services
+from documents.downloads import download
+from documents.extraction.registry import accepted_extensions
+from documents.filenames import display_name
+from documents.forms import DocumentFilterForm, SharingForm, UploadForm
+from documents.models import Document, Page
+from documents.passages import mark
+from documents.upload_limit import oversized
+from knowledge.lib.errors import AppError, NotFound
+from knowledge.lib.htmx import HtmxHttpRequest
+
+_DOCUMENTS_A_LIST = 25
+_PAGES_A_LIST = 50
+_PASSAGES_A_LIST = 20
+_SNIPPET_CHARACTERS = 160
+
+
+class SignedInRequest(HtmxHttpRequest):
+    """A request that LoginRequiredMiddleware let through, for type checkers."""
+
+    user: User
+
+
+@require_GET
+def document_list(request: SignedInRequest) -> HttpResponse:
+    """Show what the user may read, newest first."""
+    filters = DocumentFilterForm(request.GET)
+    chosen = filters.chosen
+    visible = Document.objects.visible_to(request.user)
+    found = visible.search(chosen.get("search", "")).newest_first()
+    if "status" in chosen:
+        found = found.filter(status=chosen["status"])
+    shown = _list_page(found.select_related("uploaded_by"), request, _DOCUMENTS_A_LIST)
+    context = {
+        "filters": filters,
+        "is_filtered": bool(chosen),
+        "documents": shown,
+        "query": urlencode(chosen),
+        "polling": any(document.is_in_progress for document in shown),
+        **_allowed(request.user, [document.pk for document in shown]),
+    }
+    part = "#documents" if request.htmx.target == "documents" else ""
+    return render(request, f"documents/document_list.html{part}", context)
+
+
+@require_GET
+def status(request: SignedInRequest) -> HttpResponse:
+    """Give the present state of documents that are being ingested; the page asks every 2 s.
+
+    The answer asks again only while one of them is in progress, so that the polling ends.
+    """
+    asked = [key for key in map(_uuid_or_none, request.GET.getlist("id")) if key]
+    documents = list(Document.objects.visible_to(request.user).filter(pk__in=asked[:100]))
+    polling = any(document.is_in_progress for document in documents)
+    return _status_answer(request, documents, polling=polling)
+
+
+@require_http_methods(["GET", "POST"])
+def upload(request: SignedInRequest) -> HttpResponse:
+    """Take files from a plain form; with JavaScript the page sends them to the API one by one."""
+    form = UploadForm(request.POST or None, request.FILES or None, user=request.user)
+    failures = [error.message for error in oversized(request)]
+    if request.method == "POST" and (form.is_valid() or failures):
+        accepted = 0
+        if form.is_valid():
+            accepted = _upload_all(request.user, form.cleaned_data, failures)
+        if accepted:
+            messages.success(request, _accepted_sentence(accepted))
+        if not failures:
+            return redirect("documents:list")
+    context = {
+        "form": form,
+        "failures": failures,
+        "extensions": accepted_extensions(),
+        "max_bytes": settings.MAX_UPLOAD_BYTES,
+    }
+    code = 422 if request.method == "POST" else 200
+    return render(request, "documents/document_upload.html", context, status=code)
+
+
+@require_GET
+def detail(request: SignedInRequest, document_id: uuid.UUID) -> HttpResponse:
+    """Show one document: its facts, who may read it, its pages."""
+    return _render_detail(request, _visible(request, document_id))
+
+
+@require_GET
+def page(request: SignedInRequest, document_id: uuid.UUID, number: int) -> HttpResponse:
+    """Show the text of a page, with the span `?start=&end=` marked."""
+    document = _visible(request, document_id)
+    pages = Page.objects.visible_to(request.user).filter(document=document)
+    shown = pages.filter(number=number).first()
+    if shown is None:
+        raise NotFound("This document has no such page.")
+    numbers = pages.order_by("number").values_list("number", flat=True)
+    context = {
+        "document": document,
+        "page": shown,
+        "text": mark(shown.text, request.GET.get("start"), request.GET.get("end")),
+        "previous": numbers.filter(number__lt=number).last(),
+        "next": numbers.filter(number__gt=number).first(),
+        "last": numbers.last(),
+    }
+    return render(request, "documents/page_detail.html", context)
+
+
+@require_GET
+def passages(request: SignedInRequest, document_id: uuid.UUID) -> HttpResponse:
+    """Show the chunks a document was cut into, as they are searched and cited."""
+    document = _visible(request, document_id)
+    shown = _list_page(document.chunks.order_by("chunk_index"), request, _PASSAGES_A_LIST)
+    part = "#passages" if request.htmx.target == "passages" else ""
+    context = {"document": document, "passages": shown}
+    return render(request, f"documents/chunk_list.html{part}", context)
+
+
+@require_GET
+def file(request: SignedInRequest, document_id: uuid.UUID) -> HttpResponseBase:
+    """Send the original as a download."""
+    document = _visible(request, document_id)
+    response = download(document)
+    services.record_download(document=document, actor=request.user)
+    return response
+
+
+@require_POST
+def share(request: SignedInRequest, document_id: uuid.UUID) -> HttpResponse:
+    """Set who may read the document."""
+    document = _visible(request, document_id)
+    form = SharingForm(request.POST, user=request.user, document=document)
+    if not form.is_valid():
+        return _render_detail(request, document, form, code=422)
+    services.share_document(
+        document=document,
+        actor=request.user,
+        visibility=form.cleaned_data["visibility"],
+        teams=form.cleaned_data["teams"],
+    )
+    messages.success(request, "Sharing saved. It holds from the next question on.")
+    return redirect("documents:detail", document_id)
+
+
+@require_POST
+def retry(request: SignedInRequest, document_id: uuid.UUID) -> HttpResponse:
+    """Have a failed document ingested again."""
+    document = services.retry_document(document=_visible(request, document_id), actor=request.user)
+    if request.htmx:
+        return _status_answer(request, [document], polling=True)
+    return redirect(_next(request, reverse("documents:detail", args=[document_id])))
+
+
+@require_http_methods(["GET", "POST"])
+def delete(request: SignedInRequest, document_id: uuid.UUID) -> HttpResponse:
+    """Ask, then delete; with JavaScript the list asks in a dialog of its own."""
+    document = _visible(request, document_id)
+    if request.method == "GET":
+        return render(request, "documents/document_delete.html", {"document": document})
+    services.delete_document(document=document, actor=request.user)
+    messages.success(request, f"“{document.filename}” was deleted.")
+    return redirect("documents:list")
+
+
+def _visible(request: SignedInRequest, document_id: uuid.UUID) -> Document:
+    """Return the document, or raise NotFound alike when it is missing and when it is hidden."""
+    found = Document.objects.visible_to(request.user).select_related("uploaded_by")
+    document = found.filter(pk=document_id).first()
+    if document is None:
+        raise NotFound
+    return document
+
+
+def _allowed(user: User, keys: list[uuid.UUID]) -> dict[str, Any]:
+    """Return which of the documents the user may change and delete, for the buttons."""
+    these = Document.objects.filter(pk__in=keys)
+    return {
+        "editable": set(these.editable_by(user).values_list("pk", flat=True)),
+        "can_delete": these.deletable_by(user).exists(),
+    }
+
+
+def _list_page(rows: QuerySet[Any], request: SignedInRequest, size: int) -> ListPage[Any]:
+    return Paginator(rows, size).get_page(request.GET.get("page"))
+
+
+def _status_answer(
+    request: SignedInRequest, documents: list[Document], *, polling: bool
+) -> HttpResponse:
+    allowed = _allowed(request.user, [document.pk for document in documents])
+    context = {"documents": documents, "polling": polling, **allowed}
+    return render(request, "documents/document_list.html#changes", context)
+
+
+def _upload_all(user: User, given: dict[str, Any], failures: list[str]) -> int:
+    """Upload each file by itself, so that a bad one keeps none of the others back."""
+    accepted = 0
+    for file in given["file"]:
+        try:
+            services.upload_document(
+                owner=user,
+                file=file,
+                filename=file.name,
+                visibility=given["visibility"],
+                teams=given["teams"],
+            )
+            accepted += 1
+        except AppError as error:
+            failures.append(f"{display_name(file.name)}: {error.message}")
+    return accepted
+
+
+def _accepted_sentence(count: int) -> str:
+    return "1 file was uploaded." if count == 1 else f"{count} files were uploaded."
+
+
+def _render_detail(
+    request: SignedInRequest,
+    document: Document,
+    form: SharingForm | None = None,
+    *,
+    code: int = 200,
+) -> HttpResponse:
+    pages = document.pages.order_by("number").defer("text")
+    pages = pages.annotate(snippet=Substr("text", 1, _SNIPPET_CHARACTERS))
+    context = {
+        "document": document,
+        "form": form or SharingForm(user=request.user, document=document),
+        "pages": _list_page(pages, request, _PAGES_A_LIST),
+        "teams": document.teams.annotate(size=Count("members")),
+        "polling": document.is_in_progress,
+        **_allowed(request.user, [document.pk]),
+    }
+    return render(request, "documents/document_detail.html", context, status=code)
+
+
+def _next(request: SignedInRequest, default: str) -> str:
+    """Return where the form wants to go afterwards, if that is on this site."""
+    wanted = request.POST.get("next", "")
+    here = {request.get_host()}
+    safe = url_has_allowed_host_and_scheme(wanted, here, require_https=request.is_secure())
+    return wanted if safe else default
+
+
+def _uuid_or_none(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None

@@ -1,13 +1,16 @@
 """Organizations, people, teams, and what they did."""
 
 import uuid
+from collections.abc import Iterator
 from typing import ClassVar
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, PermissionsMixin
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 from accounts.querysets import (
     AuditEventQuerySet,
@@ -58,6 +61,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     )
     is_active = models.BooleanField("active", default=True)
     date_joined = models.DateTimeField(default=timezone.now, editable=False)
+    # Counted up to end every session and token at once, also for a user who is made active again.
+    session_version = models.PositiveIntegerField(default=0, editable=False)
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -93,6 +98,25 @@ class User(AbstractBaseUser, PermissionsMixin):
     def is_staff(self) -> bool:
         """Whether Django admin lets the user in; what it shows there is limited by ModelAdmin."""
         return self.is_superuser or self.is_organization_admin
+
+    @property
+    def display_name(self) -> str:
+        """What the user is called on pages."""
+        return self.name or self.email
+
+    def get_session_auth_hash(self) -> str:
+        """Bind sessions to password and session version: a change of either ends them."""
+        return self._session_hash(settings.SECRET_KEY)
+
+    def get_session_auth_fallback_hash(self) -> Iterator[str]:
+        """Yield the same for each older secret key that is still accepted."""
+        for secret in settings.SECRET_KEY_FALLBACKS:
+            yield self._session_hash(secret)
+
+    def _session_hash(self, secret: str | bytes) -> str:
+        bound_to = f"{self.password}:{self.session_version}"
+        digest = salted_hmac("accounts.session", bound_to, secret=secret, algorithm="sha256")
+        return digest.hexdigest()
 
 
 class Team(models.Model):
@@ -139,6 +163,8 @@ class Membership(models.Model):
     def clean(self) -> None:
         """SECURITY: a team with someone of another organization would share across the border."""
         super().clean()
+        if self.team_id is None or self.user_id is None:
+            return  # a form reports the missing one by itself
         if self.team.organization_id != self.user.organization_id:
             raise ValidationError("Team and member belong to different organizations.")
 

@@ -18,20 +18,25 @@ class UserQuerySet(QuerySet["User"]):
         """Return the people of the user's organization, for its admins; else the user alone."""
         if not user.is_active:
             return self.none()
-        if user.is_organization_admin:
+        if user.organization_id is not None and user.is_organization_admin:
             return self.filter(organization_id=user.organization_id)
         return self.filter(pk=user.pk)
 
 
-class UserManager(BaseUserManager.from_queryset(UserQuerySet)):  # type: ignore[misc]
+class UserManager(BaseUserManager["User"]):
     """Creates people; an email is one person whatever its case."""
 
+    def get_queryset(self) -> UserQuerySet:
+        return UserQuerySet(self.model, using=self._db)
+
+    def visible_to(self, user: User) -> UserQuerySet:
+        return self.get_queryset().visible_to(user)
+
     def get_by_natural_key(self, username: str | None) -> User:
-        user: User = self.get(email=(username or "").strip().lower())
-        return user
+        return self.get(email=(username or "").strip().lower())
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
-        user: User = self.model(email=email.strip().lower(), **fields)
+        user = self.model(email=email.strip().lower(), **fields)
         user.set_password(password)
         user.full_clean(exclude=["password"])
         user.save(using=self._db)
@@ -48,10 +53,12 @@ class TeamQuerySet(QuerySet["Team"]):
 
     def visible_to(self, user: User) -> TeamQuerySet:
         """Return the teams of the organization for its admins, else those the user is in."""
-        if not user.is_active:
+        if not user.is_active or user.organization_id is None:
             return self.none()
-        mine = self.filter(organization_id=user.organization_id)
-        return mine if user.is_organization_admin else mine.filter(memberships__user=user)
+        within = self.filter(organization_id=user.organization_id)
+        if user.is_organization_admin:
+            return within
+        return within.filter(pk__in=user.memberships.values("team_id"))
 
 
 class MembershipQuerySet(QuerySet["Membership"]):
@@ -59,7 +66,7 @@ class MembershipQuerySet(QuerySet["Membership"]):
 
     def visible_to(self, user: User) -> MembershipQuerySet:
         """Return the memberships of the organization for its admins, else the user's own."""
-        if not user.is_active:
+        if not user.is_active or user.organization_id is None:
             return self.none()
         mine = self.filter(team__organization_id=user.organization_id)
         return mine if user.is_organization_admin else mine.filter(user=user)
@@ -70,6 +77,6 @@ class AuditEventQuerySet(QuerySet["AuditEvent"]):
 
     def visible_to(self, user: User) -> AuditEventQuerySet:
         """Return the organization's events, for its admins alone."""
-        if not (user.is_active and user.is_organization_admin):
+        if user.organization_id is None or not user.is_organization_admin:
             return self.none()
         return self.filter(organization_id=user.organization_id)

@@ -13,3 +13,8 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/", include("knowledge.api_urls")),
 ]
+
+handler400 = "knowledge.lib.views.bad_request"
+handler403 = "knowledge.lib.views.permission_denied"
+handler404 = "knowledge.lib.views.page_not_found"
+handler500 = "knowledge.lib.views.server_error"

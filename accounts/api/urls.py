@@ -1,5 +1,20 @@
 """API routes of `accounts`."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from accounts.api import auth, views
+
+urlpatterns = [
+    path("auth/login", auth.LoginView.as_view(), name="api-login"),
+    path("auth/refresh", auth.RefreshView.as_view(), name="api-refresh"),
+    path("auth/logout", auth.LogoutView.as_view(), name="api-logout"),
+    path("auth/me", auth.MeView.as_view(), name="api-me"),
+    path("users", views.UserViewSet.as_view({"get": "list", "post": "create"}), name="api-users"),
+    path(
+        "users/<uuid:id>",
+        views.UserViewSet.as_view({"get": "retrieve", "patch": "partial_update"}),
+        name="api-user",
+    ),
+    path("teams", views.TeamViewSet.as_view({"get": "list"}), name="api-teams"),
+    path("audit", views.AuditViewSet.as_view({"get": "list"}), name="api-audit"),
+]

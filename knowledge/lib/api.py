@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_exception_handler
 from rest_framework.views import set_rollback
 
-from knowledge.lib.errors import AppError, NotAllowed, NotFound, error_body
+from knowledge.lib.errors import AppError, NotAllowed, NotFound, NotSignedIn, error_body
 
 # DRF's codes, where ours say the same with another word.
 _CODES = {
@@ -39,14 +39,22 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
         exc = exceptions.ValidationError(_messages(exc))
     if isinstance(exc, AppError):
         set_rollback()
-        headers = {"Retry-After": str(exc.retry_after_s)} if exc.retry_after_s else None
         body = error_body(exc.code, exc.message, exc.details)
-        return Response(body, status=exc.status, headers=headers)
+        return Response(body, status=exc.status, headers=_headers(exc))
     response = drf_exception_handler(exc, context)
     if response is None or not isinstance(exc, exceptions.APIException):
         return response
     response.data = error_body(*_describe(exc))
     return response
+
+
+def _headers(exc: AppError) -> dict[str, str]:
+    headers = {}
+    if exc.retry_after_s:
+        headers["Retry-After"] = str(exc.retry_after_s)
+    if isinstance(exc, NotSignedIn):
+        headers["WWW-Authenticate"] = NotSignedIn.challenge
+    return headers
 
 
 def _messages(exc: ValidationError) -> Any:
@@ -63,8 +71,11 @@ def _describe(exc: exceptions.APIException) -> tuple[str, str, Mapping[str, Any]
     detail = exc.detail
     code = str(getattr(detail, "code", exc.default_code))
     if isinstance(detail, dict):  # SimpleJWT answers with a dictionary of detail, code and messages
-        code, detail = str(detail.get("code", code)), detail.get("detail", "")
-    return _CODES.get(code, code), str(detail), {}
+        said: dict[str, Any] = {str(name): value for name, value in detail.items()}
+        code, message = str(said.get("code", code)), str(said.get("detail", ""))
+    else:
+        message = str(detail)
+    return _CODES.get(code, code), message, {}
 
 
 def _first_sentence(fields: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass
@@ -23,6 +24,13 @@ _current: ContextVar[RequestContext | None] = ContextVar("request_context", defa
 def current() -> RequestContext:
     """Return the context of the running request or task; an empty one outside of both."""
     return _current.get() or RequestContext()
+
+
+def set_user(user: Any) -> None:
+    """Note who asked, as soon as that is known; somebody who is not signed in is nobody."""
+    if user.is_authenticated:
+        known = current()
+        known.user_id, known.role = str(user.pk), user.role
 
 
 def new_request_id() -> str:

@@ -28,6 +28,18 @@ class InvalidInput(AppError):
     code = "invalid"
 
 
+class NotSignedIn(AppError):
+    """Nobody is signed in, or what was shown as proof does not hold (any more)."""
+
+    code = "not_authenticated"
+    status = 401
+    challenge = 'Bearer realm="api"'  # RFC 9110: every 401 says what it asks for
+
+    def __init__(self, message: str = "Sign in first.", *, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code or self.code
+
+
 class NotFound(AppError):
     """It does not exist, or the caller may not know that it does; both answer alike."""
 

@@ -1,25 +1,27 @@
-"""Request id, log context and error pages, around every request."""
+"""Request id, log context and error answers, around every request."""
 
+import ipaddress
 import re
 import time
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, AsyncIterator
 from logging import getLogger
-from typing import Any
+from typing import Any, cast
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 
 from knowledge.lib import context
-from knowledge.lib.errors import AppError, error_body
+from knowledge.lib.errors import AppError, NotSignedIn, error_body
 
 logger = getLogger("knowledge.request")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_FOR_SCRIPTS = frozenset({"application/json", "text/event-stream"})
 
 
-class RequestContextMiddleware:
-    """Gives each request an id (a sane `X-Request-ID` is kept), echoes it and logs one line."""
+class Middleware:
+    """A middleware that runs in both worlds without a thread between them."""
 
     sync_capable = True
     async_capable = True
@@ -28,34 +30,82 @@ class RequestContextMiddleware:
         self.get_response = get_response
         self.is_async = iscoroutinefunction(get_response)
         if self.is_async:
-            markcoroutinefunction(self)
+            markcoroutinefunction(self)  # type: ignore[type-var]  # an instance, as Django asks
+
+
+class RequestContextMiddleware(Middleware):
+    """Gives each request an id (a sane `X-Request-ID` is kept), echoes it and logs one line."""
 
     def __call__(self, request: HttpRequest) -> Any:
         if self.is_async:
             return self._answer_async(request)
         started = time.perf_counter()
-        with context.bind(_context_of(request)):
-            response = self.get_response(request)
-            return _finish(request, response, started)
+        with context.bind(_context_of(request)) as current:
+            return _finish(request, self.get_response(request), current, started)
 
     async def _answer_async(self, request: HttpRequest) -> HttpResponseBase:
         started = time.perf_counter()
-        with context.bind(_context_of(request)):
-            response = await self.get_response(request)
-            return _finish(request, response, started)
+        with context.bind(_context_of(request)) as current:
+            return _finish(request, await self.get_response(request), current, started)
 
 
 def _context_of(request: HttpRequest) -> context.RequestContext:
     given = request.headers.get("X-Request-ID", "")
     request_id = given if _REQUEST_ID.fullmatch(given) else context.new_request_id()
-    return context.RequestContext(
-        request_id=request_id, address=request.META.get("REMOTE_ADDR", "")
-    )
+    return context.RequestContext(request_id=request_id, address=_address_of(request))
 
 
-def _finish(request: HttpRequest, response: HttpResponseBase, started: float) -> HttpResponseBase:
-    current = context.current()
+def _address_of(request: HttpRequest) -> str:
+    """Return the peer's IP address; a unix socket and a test client have none."""
+    try:
+        return str(ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")))
+    except ValueError:
+        return ""
+
+
+def _finish(
+    request: HttpRequest,
+    response: HttpResponseBase,
+    current: context.RequestContext,
+    started: float,
+) -> HttpResponseBase:
     response.headers["X-Request-ID"] = current.request_id
+    if isinstance(response, StreamingHttpResponse) and response.is_async:
+        # The stream runs after this middleware has returned, in no context of its own.
+        parts = cast("AsyncGenerator[bytes]", response.streaming_content)
+        response.streaming_content = _within(current, parts, request, response, started)
+    else:
+        _log(request, response.status_code, started)
+    return response
+
+
+async def _within(
+    current: context.RequestContext,
+    parts: AsyncGenerator[bytes],
+    request: HttpRequest,
+    response: HttpResponseBase,
+    started: float,
+) -> AsyncIterator[bytes]:
+    """Yield the parts of a stream, each made in the request's context; log when it has ended.
+
+    The context is bound for one step at a time, because steps and the end may run in different
+    tasks, and a context variable can only be reset where it was set.
+    """
+    try:
+        while True:
+            with context.bind(current):
+                try:
+                    part = await anext(parts)
+                except StopAsyncIteration:
+                    return
+            yield part
+    finally:
+        with context.bind(current):
+            await parts.aclose()
+            _log(request, response.status_code, started)
+
+
+def _log(request: HttpRequest, status: int, started: float) -> None:
     match = request.resolver_match
     logger.info(
         "request",
@@ -63,54 +113,58 @@ def _finish(request: HttpRequest, response: HttpResponseBase, started: float) ->
             "method": request.method,
             # The route, not the path: a path can carry ids of others, a query string a question.
             "route": match.route if match else "",
-            "status": response.status_code,
+            "status": status,
             "ms": round((time.perf_counter() - started) * 1000, 1),
         },
     )
-    return response
 
 
-class RequestUserMiddleware:
-    """Adds the signed-in user to the log context of a page request."""
+class RequestUserMiddleware(Middleware):
+    """Adds the signed-in user of a page request to the context.
 
-    sync_capable = True
-    async_capable = False
+    Who shows a token is known inside the API only, whose authentication does the same.
+    """
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        user = request.user
-        if user.is_authenticated:
-            current = context.current()
-            current.user_id, current.role = str(user.pk), user.role
+    def __call__(self, request: HttpRequest) -> Any:
+        if self.is_async:
+            return self._answer_async(request)
+        context.set_user(request.user)
         return self.get_response(request)
 
+    async def _answer_async(self, request: HttpRequest) -> Any:
+        context.set_user(await request.auser())
+        return await self.get_response(request)
 
-class AppErrorMiddleware:
+
+class AppErrorMiddleware(Middleware):
     """Shows an AppError as a page, as a fragment for htmx, or as JSON to a script."""
-
-    sync_capable = True
-    async_capable = True
-
-    def __init__(self, get_response: Any) -> None:
-        self.get_response = get_response
-        if iscoroutinefunction(get_response):
-            markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> Any:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exc: Exception) -> HttpResponse | None:
-        if not isinstance(exc, AppError):
-            return None
-        if request.headers.get("Accept", "").startswith("application/json"):
-            response: HttpResponse = JsonResponse(
-                error_body(exc.code, exc.message, exc.details), status=exc.status
-            )
-        else:
-            template = "_error.html" if request.headers.get("HX-Request") else "error.html"
-            response = render(request, template, {"error": exc}, status=exc.status)
-        if exc.retry_after_s:
-            response.headers["Retry-After"] = str(exc.retry_after_s)
-        return response
+        """Answer an AppError that a view let through; anything else is not foreseen."""
+        return answer_error(request, exc) if isinstance(exc, AppError) else None
+
+
+def answer_error(request: HttpRequest, error: AppError) -> HttpResponse:
+    """Return the error in the form that whoever asked can use."""
+    if wants_json(request):
+        body = error_body(error.code, error.message, error.details)
+        response: HttpResponse = JsonResponse(body, status=error.status)
+    else:
+        template = "_error.html" if request.headers.get("HX-Request") else "error.html"
+        response = render(request, template, {"error": error}, status=error.status)
+    if error.retry_after_s:
+        response.headers["Retry-After"] = str(error.retry_after_s)
+    if isinstance(error, NotSignedIn):
+        response.headers["WWW-Authenticate"] = NotSignedIn.challenge
+    return response
+
+
+def wants_json(request: HttpRequest) -> bool:
+    """Return whether a script asks: an API address, or JSON or an event stream accepted first."""
+    if request.path_info.startswith("/api/"):
+        return True
+    accepted = request.accepted_types
+    return bool(accepted) and f"{accepted[0].main_type}/{accepted[0].sub_type}" in _FOR_SCRIPTS

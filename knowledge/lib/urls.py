@@ -1,5 +1,10 @@
 """Addresses for load balancers and monitors."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from knowledge.lib import views
+
+urlpatterns = [
+    path("health", views.alive, name="health"),
+    path("health/ready", views.ready, name="health-ready"),
+]

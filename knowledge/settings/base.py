@@ -100,7 +100,7 @@ TEMPLATES = [
 
 # --- server -------------------------------------------------------------------------------------
 HOST = env.text("HOST", "0.0.0.0")  # noqa: S104  a LAN's browsers reach it; 127.0.0.1 keeps them out
-PORT = env.integer("PORT", 8000, minimum=1)
+PORT = env.integer("PORT", 8000, minimum=1, maximum=65_535)
 TRUSTED_PROXIES = env.words("TRUSTED_PROXIES", ["127.0.0.1"])
 
 # --- first run ----------------------------------------------------------------------------------
@@ -132,7 +132,6 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 MEDIA_ROOT = DATA_DIR / "media"
 VECTOR_STORE_DIR = DATA_DIR / "vector_store"
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / ".staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 # Static files are served from where they lie, so that a fresh clone needs no build step.
 WHITENOISE_USE_FINDERS = True
@@ -311,6 +310,9 @@ LLM_PROVIDER = env.choice(
 )
 LLM_CONNECT_TIMEOUT_S = env.number("LLM_CONNECT_TIMEOUT_S", 5.0, minimum=0.1)
 LLM_READ_TIMEOUT_S = env.number("LLM_READ_TIMEOUT_S", 60.0, minimum=0.1)
+# The longest that a whole answer may take; one still open a minute later lost its process.
+TURN_TIMEOUT_S = env.integer("TURN_TIMEOUT_S", 300, minimum=1)
+TURN_ABANDONED_AFTER = timedelta(seconds=TURN_TIMEOUT_S + 60)
 LLM_MAX_RETRIES = env.integer("LLM_MAX_RETRIES", 2, minimum=0)
 LLM_MAX_TOKENS = env.integer("LLM_MAX_TOKENS", 700, minimum=1)
 LLM_TEMPERATURE = env.number("LLM_TEMPERATURE", 0.0, minimum=0.0)

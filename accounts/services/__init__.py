@@ -1,0 +1,46 @@
+"""Everything that changes an organization, its people and its teams, and records that it did."""
+
+from accounts.services.organizations import create_organization
+from accounts.services.people import (
+    NewAccount,
+    change_email,
+    change_role,
+    create_user,
+    deactivate_user,
+    reactivate_user,
+    rename_user,
+    reset_password,
+    set_password,
+    set_superuser,
+    update_user,
+)
+from accounts.services.sessions import check_credentials, note_sign_out
+from accounts.services.teams import (
+    add_member,
+    create_team,
+    delete_team,
+    remove_member,
+    rename_team,
+)
+
+__all__ = [
+    "NewAccount",
+    "add_member",
+    "change_email",
+    "change_role",
+    "check_credentials",
+    "create_organization",
+    "create_team",
+    "create_user",
+    "deactivate_user",
+    "delete_team",
+    "note_sign_out",
+    "reactivate_user",
+    "remove_member",
+    "rename_team",
+    "rename_user",
+    "reset_password",
+    "set_password",
+    "set_superuser",
+    "update_user",
+]

@@ -1,0 +1,31 @@
+"""Signing in and out, as the pages and the API both do it."""
+
+from django.contrib.auth import authenticate
+from django.db import transaction
+
+from accounts import audit
+from accounts.models import User
+
+
+def check_credentials(*, email: str, password: str) -> User | None:
+    """Return the active user of this email and password, else None; both are recorded.
+
+    SECURITY: an unknown email, a wrong password and an inactive user must not be told apart, by
+    the answer or by its time: each takes one hash, one look for the email and one event.
+    """
+    signed_in = authenticate(username=email, password=password)
+    user = User.objects.filter(email=email.strip().lower()).first()
+    with transaction.atomic():
+        audit.record(
+            action="user.signed_in" if signed_in else "user.sign_in_failed",
+            actor=user if signed_in else None,
+            organization=user.organization if user else None,
+            target=user,
+        )
+    return user if signed_in else None
+
+
+@transaction.atomic
+def note_sign_out(*, user: User) -> None:
+    """Record that the user signed out."""
+    audit.record(action="user.signed_out", actor=user, target=user)

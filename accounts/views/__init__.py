@@ -1,0 +1,1 @@
+"""Pages of people: signing in and out, oneself, members and teams."""

@@ -1,0 +1,66 @@
+"""Health for monitors, and what is answered when no view did."""
+
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views import defaults
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_safe
+
+from knowledge.lib import health
+from knowledge.lib.errors import InvalidInput, NotAllowed, NotFound, error_body
+from knowledge.lib.middleware import answer_error, wants_json
+
+
+@csrf_exempt
+@login_not_required
+@require_safe
+@never_cache
+def alive(request: HttpRequest) -> HttpResponse:
+    """Say that the process answers; nothing else is asked."""
+    return JsonResponse({"status": "ok"})
+
+
+@csrf_exempt
+@login_not_required
+@require_safe
+@never_cache
+def ready(request: HttpRequest) -> HttpResponse:
+    """Say whether every part can be used, and else, with 503, which cannot."""
+    failing = health.failing()
+    checks = {name: "failed" if name in failing else "ok" for name in health.names()}
+    return JsonResponse(
+        {"status": "failed" if failing else "ok", "checks": checks},
+        status=503 if failing else 200,
+    )
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer what Django refuses to read, such as a request with a forged host."""
+    return answer_error(request, InvalidInput("The request cannot be understood."))
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer a refusal that no view put into words."""
+    return answer_error(request, NotAllowed())
+
+
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer for what does not exist, and alike for what the user may not know of."""
+    return answer_error(request, NotFound())
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer after an unforeseen error; the page is static, for anything may be broken."""
+    if wants_json(request):
+        body = error_body("server_error", "Something went wrong here. It has been logged.")
+        return JsonResponse(body, status=500)
+    return defaults.server_error(request)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Answer a form that does not prove to come from a page of ours."""
+    return answer_error(
+        request,
+        NotAllowed("This page was open for too long, or cookies are off. Reload it and try again."),
+    )

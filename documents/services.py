@@ -3,7 +3,6 @@
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from functools import partial
 from typing import IO, Any
 
 from django.conf import settings
@@ -79,7 +78,7 @@ def upload_document(
             _record("document.uploaded", document, owner, size=document.size)
             if ingest:
                 # Robust: the upload is accepted, and the sweeper finds it when the queue is away.
-                transaction.on_commit(partial(enqueue_ingestion, document.pk), robust=True)
+                transaction.on_commit(lambda: enqueue_ingestion(document.pk), robust=True)
     return document
 
 
@@ -138,7 +137,7 @@ def retry_document(*, document: Document, actor: User) -> Document:
     document.request_id = context.current().request_id
     document.save()
     _record("document.retried", document, actor)
-    transaction.on_commit(partial(enqueue_ingestion, document.pk), robust=True)
+    transaction.on_commit(lambda: enqueue_ingestion(document.pk), robust=True)
     return document
 
 
@@ -168,7 +167,8 @@ def delete_documents(*, documents: DocumentQuerySet, actor: User) -> int:
 @transaction.atomic
 def _delete_batch(keys: Sequence[uuid.UUID], actor: User) -> int:
     # Locked: a worker that is about to publish one of them waits, then finds it gone.
-    documents = list(Document.objects.select_for_update().filter(pk__in=keys))
+    rows = Document.objects.select_for_update(of=("self",)).select_related("organization")
+    documents = list(rows.filter(pk__in=keys))
     by_organization: dict[uuid.UUID, list[uuid.UUID]] = defaultdict(list)
     for document in documents:
         by_organization[document.organization_id].append(document.pk)
@@ -179,7 +179,7 @@ def _delete_batch(keys: Sequence[uuid.UUID], actor: User) -> int:
     for document in documents:
         _record("document.deleted", document, actor, size=document.size)
     Document.objects.filter(pk__in=[document.pk for document in documents]).delete()
-    transaction.on_commit(partial(files.remove, paths), robust=True)
+    transaction.on_commit(lambda: files.remove(paths), robust=True)
     return len(documents)
 
 

@@ -94,7 +94,11 @@
     const said = page.querySelector("[data-error-message]");
     if (xhr.status === 422 && !said) return; // a form with its errors, to be shown where it stands
     event.detail.shouldSwap = false;
-    notify(said ? said.textContent : `That did not work (error ${xhr.status}).`, "error");
+    const sentence = said ? said.textContent : `That did not work (error ${xhr.status}).`;
+    // A form can name the place for its errors: data-error-target="#place".
+    const place = document.querySelector(event.detail.requestConfig.elt.dataset.errorTarget || "#none");
+    if (place) place.textContent = sentence;
+    else notify(sentence, "error");
   });
   document.addEventListener("htmx:sendError", () => {
     notify("The server cannot be reached. Check the connection and try again.", "error");

@@ -1,0 +1,1 @@
+"""Pages of `rag`: the chat, its conversations and its answers."""

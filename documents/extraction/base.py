@@ -26,7 +26,9 @@ class ExtractedPage:
 
     Attributes:
         number: from 1, the file's own where it has pages.
-        text: NFC, lines ended by `\\n`, without control characters.
+        text: NFC, without control characters. A line ended by `\\n` stands alone (a heading, a
+            list item, a table row); the lines of one paragraph are joined; a blank line separates
+            paragraphs. Whoever cuts sentences may rely on it.
         headings: in order of offset.
     """
 
@@ -43,19 +45,27 @@ class ExtractedDocument:
     title: str = ""
 
 
-class Extractor(ABC):
-    """Reads one format; runs in the child process, without Django.
+@dataclass(frozen=True)
+class Limits:
+    """How much one file may give; an extractor stops as soon as it is passed.
 
     Attributes:
-        extensions: lower case, without dot; the first is the usual one.
-        content_type: the media type that the format is stored and served under.
+        pages: at most so many.
+        characters: over all pages.
     """
 
-    extensions: tuple[str, ...]
-    content_type: str
+    pages: int
+    characters: int
+
+
+class Extractor(ABC):
+    """Reads one format; runs in the child process, without Django."""
+
+    def warm_up(self) -> None:  # noqa: B027  # most need nothing
+        """Do now, before children are forked, what every file would need to be done."""
 
     @abstractmethod
-    def extract(self, path: Path) -> ExtractedDocument:
+    def extract(self, path: Path, limits: Limits) -> ExtractedDocument:
         """Return the file's text.
 
         Raises:

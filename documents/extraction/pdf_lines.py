@@ -1,0 +1,151 @@
+"""The lines of a PDF page as they are printed: text, place, size and weight."""
+
+import ctypes
+import re
+from dataclasses import dataclass
+
+import pypdfium2.raw as pdfium_c
+from pypdfium2 import PdfTextPage
+
+_BOLD_NAME = re.compile(r"bold|black|heavy|cmbx|-bd\b", re.IGNORECASE)
+_BOLD_WEIGHT = 600
+_UNKNOWN = "\ufffe"  # what pdfium gives for a hyphen that it takes for a break, and for no meaning
+_WIDE_LIGATURE = 0.7
+_COLUMN_GAP = 1.2
+
+
+@dataclass(slots=True)
+class Line:
+    """A printed line.
+
+    Attributes:
+        text: as printed, without the hyphen of a broken word.
+        left, right, baseline: points from the page's lower left corner.
+        size: height of its characters in points.
+        bold: from its first to its last character.
+        hyphenated: its last word goes on in the next line.
+    """
+
+    text: str
+    left: float
+    right: float
+    baseline: float
+    size: float
+    bold: bool
+    hyphenated: bool = False
+
+
+def read_lines(page: PdfTextPage) -> list[Line]:
+    """Return the page's lines in the order of its content."""
+    text = page.get_text_range()
+    in_step = len(text) == page.count_chars()
+    lines: list[Line] = []
+    start = 0
+    for end in _line_ends(page, text, in_step=in_step):
+        line = _line(page, text, start, end, in_step=in_step)
+        start = end
+        if line is None:
+            continue
+        if lines and _same_printed_line(lines[-1], line):
+            _append(lines[-1], line)
+        else:
+            lines.append(line)
+    return lines
+
+
+def _line_ends(page: PdfTextPage, text: str, *, in_step: bool) -> list[int]:
+    """Return where lines end: at line ends, and after each hyphen that pdfium has joined over."""
+    ends = []
+    for place, character in enumerate(text):
+        if character == "\n" or (
+            character == _UNKNOWN
+            and pdfium_c.FPDFText_IsHyphen(page, _index(page, place, in_step=in_step)) == 1
+        ):
+            ends.append(place + 1)
+    return [*ends, len(text)]
+
+
+def _line(page: PdfTextPage, text: str, start: int, end: int, *, in_step: bool) -> Line | None:
+    raw = text[start:end]
+    hyphenated = raw.endswith(_UNKNOWN)
+    first = start + len(raw) - len(raw.lstrip())
+    words = raw.strip().removesuffix(_UNKNOWN) if hyphenated else raw.strip()
+    if not words:
+        return None
+    first_box = _box(page, _index(page, first, in_step=in_step))
+    last_index = _index(page, first + len(words) - 1, in_step=in_step)
+    last_box = _box(page, last_index)
+    if _UNKNOWN in words:
+        words = _with_ligatures(page, words, first, in_step=in_step)
+    return Line(
+        text=words,
+        left=first_box[0],
+        right=max(last_box[1], first_box[1]),
+        baseline=_baseline(page, _index(page, first, in_step=in_step)),
+        size=max(first_box[3] - first_box[2], last_box[3] - last_box[2], 0.1),
+        bold=_is_bold(page, _index(page, first, in_step=in_step)) and _is_bold(page, last_index),
+        hyphenated=hyphenated,
+    )
+
+
+def _same_printed_line(line: Line, following: Line) -> bool:
+    """Tell whether the second only stands behind the first, raised, or in the next column."""
+    height = max(line.size, following.size)
+    return (
+        not line.hyphenated
+        and abs(line.baseline - following.baseline) < 0.45 * height
+        and following.left >= line.right - 0.3 * height
+    )
+
+
+def _append(line: Line, following: Line) -> None:
+    gap = (following.left - line.right) / max(line.size, following.size)
+    between = " | " if gap >= _COLUMN_GAP else " " if gap > 0.08 else ""
+    line.text += between + following.text
+    line.right, line.hyphenated = following.right, following.hyphenated
+    line.bold = line.bold and following.bold
+    if len(following.text) > len(line.text) / 2:
+        line.size = max(line.size, following.size)
+
+
+def _index(page: PdfTextPage, place: int, *, in_step: bool) -> int:
+    """Return pdfium's index of a character, which counts some that the text leaves out."""
+    return place if in_step else pdfium_c.FPDFText_GetCharIndexFromTextIndex(page, place)
+
+
+def _box(page: PdfTextPage, index: int) -> tuple[float, float, float, float]:
+    """Return left, right, bottom, top; the loose box, which is as high as the font."""
+    rectangle = pdfium_c.FS_RECTF()
+    if not pdfium_c.FPDFText_GetLooseCharBox(page, index, rectangle):
+        return (0.0, 0.0, 0.0, 0.0)
+    return (rectangle.left, rectangle.right, rectangle.bottom, rectangle.top)
+
+
+def _baseline(page: PdfTextPage, index: int) -> float:
+    x, y = ctypes.c_double(), ctypes.c_double()
+    pdfium_c.FPDFText_GetCharOrigin(page, index, x, y)
+    return y.value
+
+
+def _is_bold(page: PdfTextPage, index: int) -> bool:
+    name, flags = ctypes.create_string_buffer(80), ctypes.c_int()
+    pdfium_c.FPDFText_GetFontInfo(page, index, name, 80, flags)
+    if _BOLD_NAME.search(name.value.decode("utf-8", errors="replace")):
+        return True
+    return bool(pdfium_c.FPDFText_GetFontWeight(page, index) >= _BOLD_WEIGHT)
+
+
+def _with_ligatures(page: PdfTextPage, words: str, first: int, *, in_step: bool) -> str:
+    """Spell out glyphs without a meaning that can only be ffi or ffl: wide, between letters.
+
+    Of the English and French words with these, ffl stands before vowels and ffi before consonants.
+    """
+    letters = list(words)
+    for place in range(1, len(words) - 1):
+        before, after = words[place - 1], words[place + 1]
+        if words[place] != _UNKNOWN or not (before.islower() and after.islower()):
+            continue
+        left, right, bottom, top = _box(page, _index(page, first + place, in_step=in_step))
+        if right - left >= _WIDE_LIGATURE * (top - bottom) * 0.8:
+            letters[place] = "ffl" if after in "aeiouy" else "ffi"
+    return "".join(letters)

@@ -1,0 +1,54 @@
+"""What a process that reads a hostile file may use: memory, time, files, nothing outside."""
+
+import contextlib
+import ctypes
+import os
+import resource
+import signal
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_NO_NEW_PRIVS = 38
+_CLONE_NEWUSER = 0x10000000
+_CLONE_NEWNET = 0x40000000
+_OPEN_FILES = 32
+
+
+def leave_network() -> bool:
+    """Move this process and its children to a network of their own, which leads nowhere.
+
+    Not every system allows it; what matters more is that no parser here is asked to fetch.
+    """
+    try:
+        unshare = ctypes.CDLL(None, use_errno=True).unshare
+    except (OSError, AttributeError):
+        return False
+    return any(unshare(flags) == 0 for flags in (_CLONE_NEWNET, _CLONE_NEWUSER | _CLONE_NEWNET))
+
+
+def die_with_parent(parent: int) -> None:
+    """End this process when its parent ends, however that ends."""
+    with contextlib.suppress(OSError, AttributeError):
+        libc = ctypes.CDLL(None)
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    if os.getppid() != parent:  # it ended before the kernel was told
+        os._exit(1)
+
+
+def limit_resources(*, memory_bytes: int, cpu_s: int) -> None:
+    """Bound this process; what goes over is refused memory or killed.
+
+    Args:
+        memory_bytes: address space, all that is mapped.
+        cpu_s: seconds of processor time.
+    """
+    for kind, most in (
+        (resource.RLIMIT_AS, memory_bytes),
+        (resource.RLIMIT_CPU, cpu_s),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NOFILE, _OPEN_FILES),
+        (resource.RLIMIT_NPROC, 0),
+    ):
+        with contextlib.suppress(ValueError, OSError):  # the limit is lower already
+            resource.setrlimit(kind, (most, most))

@@ -1,0 +1,189 @@
+"""The process that reads files: it holds the parsers ready and forks a bounded child for each.
+
+It is started with `python -c`, imports neither Django nor the settings, has no secret in its
+environment, and ends when the socket to its parent closes. A fork of this small process costs a
+millisecond or two; a fresh interpreter with its parsers would cost some hundred.
+"""
+
+import contextlib
+import gc
+import json
+import os
+import selectors
+import signal
+import socket
+import struct
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from documents.extraction import wire
+from documents.extraction.base import Limits
+from documents.extraction.errors import ExtractionError
+from documents.extraction.registry import FORMATS, load_extractor
+from documents.extraction.sandbox import die_with_parent, leave_network, limit_resources
+
+READY = b"ready"
+STATUS = struct.Struct(">iB")  # wait status, whether it was killed for its time
+MOST_REQUEST_BYTES = 4096
+_FILE, _ANSWER = 3, 4  # descriptors in the child
+
+
+@dataclass(frozen=True)
+class Job:
+    """A child at work."""
+
+    status: int
+    deadline: float
+
+
+def main(control_descriptor: int) -> None:
+    """Serve requests until the parent is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    for format in FORMATS:
+        load_extractor(format.extensions[0]).warm_up()
+    leave_network()
+    # Anything on standard error up to here is a fault of the installation; afterwards it would be
+    # the parsers' complaints about files.
+    null = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1, 2):
+        os.dup2(null, standard)
+    gc.collect()
+    gc.freeze()  # so that a child's collector does not touch, and so copy, these pages
+    control = socket.socket(fileno=control_descriptor)
+    control.send(READY)
+    _Server(control).serve()
+
+
+class _Server:
+    """Forks children, ends those that take too long, and tells how each ended."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+        self._jobs: dict[int, Job] = {}
+        self._killed: set[int] = set()
+
+    def serve(self) -> None:
+        wake_read, wake_write = os.pipe()
+        os.set_blocking(wake_write, False)
+        os.set_blocking(wake_read, False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._control, selectors.EVENT_READ)
+            selector.register(wake_read, selectors.EVENT_READ)
+            while True:
+                for key, _ in selector.select(self._seconds_to_deadline()):
+                    if key.fileobj is self._control:
+                        if not self._accept():
+                            self._end()
+                    else:
+                        with contextlib.suppress(BlockingIOError):
+                            os.read(wake_read, 4096)
+                self._kill_late()
+                self._reap()
+
+    def _accept(self) -> bool:
+        """Take one request; False when the parent is gone."""
+        try:
+            message, descriptors, _, _ = socket.recv_fds(self._control, MOST_REQUEST_BYTES, 3)
+        except OSError:
+            return False
+        if not message:
+            return False
+        file, answer, status = descriptors
+        request = json.loads(message)
+        parent = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                _become_child(file, answer, parent)
+                _run(request)
+            finally:
+                os._exit(70)
+        os.close(file)
+        os.close(answer)
+        self._jobs[pid] = Job(status, time.monotonic() + request["timeout_s"])
+        return True
+
+    def _seconds_to_deadline(self) -> float | None:
+        deadlines = [job.deadline for pid, job in self._jobs.items() if pid not in self._killed]
+        return max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
+
+    def _kill_late(self) -> None:
+        now = time.monotonic()
+        for pid, job in self._jobs.items():
+            if job.deadline <= now and pid not in self._killed:
+                self._killed.add(pid)
+                os.kill(pid, signal.SIGKILL)  # not reaped yet, so the number is still its own
+
+    def _reap(self) -> None:
+        while self._jobs:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return
+            job = self._jobs.pop(pid)
+            with contextlib.suppress(OSError):
+                os.write(job.status, STATUS.pack(status, pid in self._killed))
+            os.close(job.status)
+            self._killed.discard(pid)
+
+    def _end(self) -> None:
+        for pid in self._jobs:
+            os.kill(pid, signal.SIGKILL)
+        os._exit(0)
+
+
+def _become_child(file: int, answer: int, parent: int) -> None:
+    """Keep two descriptors and nothing else of the parent's."""
+    die_with_parent(parent)
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    file, answer = os.dup(file), os.dup(answer)  # out of the way of the two numbers
+    os.dup2(file, _FILE)
+    os.dup2(answer, _ANSWER)
+    os.closerange(_ANSWER + 1, 65_536)
+
+
+def _run(request: dict[str, int | str]) -> None:
+    """Read the file and write the answer: its length, then itself."""
+    limit_resources(memory_bytes=int(request["memory_bytes"]), cpu_s=int(request["cpu_s"]))
+    limits = Limits(pages=int(request["pages"]), characters=int(request["characters"]))
+    answer = _answer(str(request["extension"]), limits)
+    with open(_ANSWER, "wb", closefd=False) as pipe:
+        pipe.write(wire.LENGTH.pack(len(answer)))
+        pipe.write(answer)
+    os._exit(0)
+
+
+def _answer(extension: str, limits: Limits) -> bytes:
+    try:
+        document = load_extractor(extension).extract(Path(f"/dev/fd/{_FILE}"), limits)
+        return wire.encode_document(document)
+    except ExtractionError as error:
+        return wire.encode_error(error)
+    except MemoryError:
+        pass  # what the parser holds is let go before the answer is built
+    except RecursionError:
+        return wire.encode_error(
+            ExtractionError(
+                "This file is nested too deeply to be read. Save it in a simpler form and upload "
+                "it again.",
+                code="too_complex",
+            )
+        )
+    return wire.encode_error(too_much_memory())
+
+
+def too_much_memory() -> ExtractionError:
+    """Return the error of a file that needs more memory than it may have."""
+    return ExtractionError(
+        "This file needs more memory to be read than is allowed. Split it, or save it in a simpler "
+        "form, and upload it again.",
+        code="too_much_memory",
+    )
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

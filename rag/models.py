@@ -2,6 +2,7 @@
 
 import uuid
 
+from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
@@ -16,7 +17,7 @@ from rag.querysets import (
 
 
 class OrganizationIndex(models.Model):
-    """The state of one organization's index: every publish and delete makes its version one more."""
+    """The state of one organization's index: each publish and delete adds one to its version."""
 
     organization = models.OneToOneField(
         Organization, on_delete=models.CASCADE, primary_key=True, related_name="index"
@@ -52,7 +53,7 @@ class IndexChange(models.Model):
 
 
 class ChunkEmbedding(models.Model):
-    """The vector of one chunk under one model; its key is the id in the index, never reused."""
+    """The vector of one chunk under one model, whose index knows it by the chunk's key."""
 
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE)
     document = models.ForeignKey(Document, on_delete=models.CASCADE)
@@ -126,6 +127,11 @@ class Message(models.Model):
     grounded = models.BooleanField(default=False, help_text="Whether its passages support it.")
     error_message = models.TextField(blank=True)
     model = models.CharField(max_length=100, blank=True)
+    unsupported = models.JSONField(
+        default=list,
+        blank=True,
+        help_text="Spans [start, end] of the content: sentences that no passage supports.",
+    )
     prompt_version = models.CharField(max_length=40, blank=True)
     search_query = models.TextField(blank=True, help_text="What was searched, after condensing.")
     prompt_tokens = models.PositiveIntegerField(default=0)
@@ -135,6 +141,9 @@ class Message(models.Model):
     rating = models.CharField(max_length=4, choices=Rating.choices, default=Rating.NONE, blank=True)
     comment = models.TextField(blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    claimed_at = models.DateTimeField(
+        null=True, editable=False, help_text="When a process began to write the answer."
+    )
 
     objects = MessageQuerySet.as_manager()
 
@@ -148,7 +157,16 @@ class Message(models.Model):
     @property
     def is_open(self) -> bool:
         """Whether the answer is still to come."""
-        return self.status in (self.Status.PENDING, self.Status.STREAMING)
+        return self.current_status in (self.Status.PENDING, self.Status.STREAMING)
+
+    @property
+    def current_status(self) -> str:
+        """The status, where an answer whose process died counts as stopped."""
+        if self.status not in (self.Status.PENDING, self.Status.STREAMING):
+            return self.status
+        last_sign = self.claimed_at or self.created_at
+        is_abandoned = timezone.now() - last_sign > settings.TURN_ABANDONED_AFTER
+        return self.Status.STOPPED if is_abandoned else self.status
 
 
 class MessageSource(models.Model):
@@ -166,6 +184,9 @@ class MessageSource(models.Model):
     end = models.PositiveIntegerField()
     score = models.FloatField()
     cited = models.BooleanField(default=False)
+    used = models.BooleanField(
+        default=False, help_text="Whether words of it may stand in the answer."
+    )
 
     class Meta:
         ordering = ["number"]

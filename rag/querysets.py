@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import uuid
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,16 @@ class MessageQuerySet(QuerySet["Message"]):
     def visible_to(self, user: User) -> MessageQuerySet:
         """Return the messages of the user's own conversations."""
         return self.filter(conversation__user_id=user.pk) if user.is_active else self.none()
+
+    def answers(self) -> MessageQuerySet:
+        """Return the answers, without their questions."""
+        return self.filter(role=self.model.Role.ASSISTANT)
+
+    def claim(self, message_id: uuid.UUID, now: datetime.datetime) -> bool:
+        """Take a waiting answer for this process, in one statement; False when another has it."""
+        status = self.model.Status
+        waiting = self.answers().filter(pk=message_id, status=status.PENDING)
+        return waiting.update(status=status.STREAMING, claimed_at=now) == 1
 
 
 class UsageRecordQuerySet(QuerySet["UsageRecord"]):

@@ -1,5 +1,26 @@
 """API routes of `rag`."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from rag.api.views import (
+    ChatView,
+    ConversationViewSet,
+    FeedbackView,
+    RetrievalView,
+    UsageView,
+)
+
+_conversations = ConversationViewSet.as_view
+
+urlpatterns = [
+    path("chat", ChatView.as_view(), name="api-chat"),
+    path("retrieval", RetrievalView.as_view(), name="api-retrieval"),
+    path("conversations", _conversations({"get": "list"}), name="api-conversations"),
+    path(
+        "conversations/<uuid:conversation_id>",
+        _conversations({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
+        name="api-conversation",
+    ),
+    path("messages/<uuid:message_id>/feedback", FeedbackView.as_view(), name="api-feedback"),
+    path("usage", UsageView.as_view(), name="api-usage"),
+]

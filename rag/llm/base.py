@@ -1,12 +1,15 @@
 """The chat model seam: a rendered prompt with its passages in, a stream of text out."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Literal
 
 from knowledge.lib.errors import Unavailable
 from rag.retrieval import Passage
+
+# What every model says when the passages do not answer; nothing else counts as not knowing.
+DONT_KNOW = "I don't know: I found no answer to this in the documents you can read."
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,8 @@ class ChatRequest:
         question: the question as searched, for models that pick sentences.
         passages: what may be cited; passages[i] is citation [i + 1].
         max_tokens: longest completion.
+
+    A rewording of a question has a prompt and no passages.
     """
 
     messages: tuple[ChatMessage, ...]
@@ -51,7 +56,10 @@ class ChatDelta:
 
 
 class ModelUnavailable(Unavailable):
-    """The model server does not answer, or refuses; the message is for the person who asked."""
+    """The model server does not answer, or refuses; the message is for the person who asked.
+
+    It holds nothing of the server's own text, which may quote the prompt or the key.
+    """
 
     code = "model_unavailable"
 
@@ -61,12 +69,15 @@ class ChatModel(ABC):
 
     Attributes:
         name: kept with each message and in the ledger.
+        generates: whether it writes from a prompt, and so can reword a question, can use a
+            passage without citing it, and costs tokens; False for one that copies sentences.
     """
 
     name: str
+    generates: bool = True
 
     @abstractmethod
-    def stream(self, request: ChatRequest) -> AsyncIterator[ChatDelta]:
+    def stream(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
         """Yield the answer piece by piece; closing the iterator ends the call at the model.
 
         Raises:

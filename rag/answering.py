@@ -1,0 +1,139 @@
+"""Passages -> prompt -> stream -> checked citations; writes nothing."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from rag.citations import CitationFilter, cited_numbers
+from rag.llm.base import DONT_KNOW, ChatMessage, ChatModel, ChatRequest
+from rag.llm.metering import MeteredCall
+from rag.prompts.loader import load_prompt, new_boundary
+from rag.retrieval import Passage
+from rag.support import check_support
+
+_NOT_KNOWING = ("i don't know", "i don\u2019t know", "i do not know")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was answered, checked against the passages.
+
+    Attributes:
+        text: with citations `[n]` of existing passages only.
+        cited: the numbers, in order of first appearance.
+        grounded: whether passages support at least one sentence.
+        unsupported: spans of the sentences that no passage supports.
+    """
+
+    text: str
+    cited: tuple[int, ...] = ()
+    grounded: bool = False
+    unsupported: tuple[tuple[int, int], ...] = ()
+
+
+class AnswerStream:
+    """One answer being written; what has come so far can be read at any time.
+
+    Args:
+        question: as searched, understandable alone.
+        passages: best first; what doesn't fit the model's budget is left out.
+
+    Attributes:
+        passages: those that the model gets.
+        call: the model call, to be metered; None when there was nothing to ask a model about.
+        prompt_version: for example `answer/v1`; empty for a model that reads no prompt.
+    """
+
+    def __init__(self, *, question: str, passages: Sequence[Passage], model: ChatModel) -> None:
+        self.passages = within_budget(passages)
+        self.call: MeteredCall | None = None
+        self.prompt_version = ""
+        self._filter = CitationFilter(len(self.passages))
+        self._text = ""
+        if self.passages:
+            request = self._request(question, model)
+            self.call = MeteredCall(model, request, feature="chat")
+
+    async def pieces(self) -> AsyncGenerator[str, None]:
+        """Yield what may be shown, piece by piece; closing the iterator ends the model call.
+
+        Raises:
+            ModelUnavailable: the model failed; what came before stays readable.
+        """
+        if self.call is None:
+            self._text = DONT_KNOW
+            yield DONT_KNOW
+            return
+        async with aclosing(self.call.stream()) as stream:
+            async for text in stream:
+                if shown := self._take(self._filter.feed(text)):
+                    yield shown
+        if shown := self._take(self._filter.finish()):
+            yield shown
+
+    def so_far(self) -> Answer:
+        """Return what there is of an answer that was stopped or failed on its way."""
+        return _checked(self._text, self.passages)
+
+    def conclude(self) -> Answer:
+        """Return the complete answer; one that no passage supports becomes "I don't know"."""
+        answer = _checked(self._text, self.passages)
+        return answer if answer.grounded or _says_not_knowing(answer.text) else Answer(DONT_KNOW)
+
+    def _take(self, shown: str) -> str:
+        if not self._text:
+            shown = shown.lstrip()
+        self._text += shown
+        return shown
+
+    def _request(self, question: str, model: ChatModel) -> ChatRequest:
+        messages: tuple[ChatMessage, ...] = ()
+        if model.generates:
+            prompt = load_prompt("answer", settings.ANSWER_PROMPT)
+            self.prompt_version = prompt.version
+            messages = prompt.render(
+                question=question,
+                passages=format_passages(self.passages),
+                boundary=new_boundary(),
+                dont_know=DONT_KNOW,
+            )
+        return ChatRequest(messages, question, tuple(self.passages), settings.LLM_MAX_TOKENS)
+
+
+def within_budget(passages: Sequence[Passage]) -> tuple[Passage, ...]:
+    """Return the first passages, up to LLM_CONTEXT_CHARACTERS together; the first one always."""
+    kept: list[Passage] = []
+    left = settings.LLM_CONTEXT_CHARACTERS
+    for passage in passages:
+        left -= len(passage.content)
+        if kept and left < 0:
+            break
+        kept.append(passage)
+    return tuple(kept)
+
+
+def format_passages(passages: Sequence[Passage]) -> str:
+    """Number the passages as they are cited, each with where it stands."""
+    return "\n\n".join(
+        f"[{number}] {_origin(passage)}\n{passage.content}"
+        for number, passage in enumerate(passages, start=1)
+    )
+
+
+def _origin(passage: Passage) -> str:
+    heading = f", {passage.heading}" if passage.heading else ""
+    return f"{passage.filename}, page {passage.page}{heading}"
+
+
+def _checked(text: str, passages: Sequence[Passage]) -> Answer:
+    text = text.strip()
+    if not text or _says_not_knowing(text):
+        return Answer(text)
+    supported, unsupported = check_support(text, passages)
+    return Answer(text, cited_numbers(text), bool(supported), tuple(unsupported))
+
+
+def _says_not_knowing(text: str) -> bool:
+    return text.casefold().startswith(_NOT_KNOWING)

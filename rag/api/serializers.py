@@ -1,0 +1,187 @@
+"""JSON of questions, answers, conversations, retrieval and usage."""
+
+from django.conf import settings
+from rest_framework import serializers
+
+from rag.models import Conversation, Message
+from rag.services.feedback import COMMENT_CHARACTERS
+
+
+class QuestionSerializer(serializers.Serializer[None]):
+    """A question."""
+
+    query = serializers.CharField(
+        allow_blank=True,  # the service says what is wrong, with the same words everywhere
+        trim_whitespace=True,
+        help_text=f"At most {settings.MAX_QUERY_CHARACTERS} characters.",
+    )
+    conversation_id = serializers.UUIDField(
+        required=False, allow_null=True, help_text="A conversation to go on with."
+    )
+    stream = serializers.BooleanField(
+        default=False, help_text="Answer as `text/event-stream`, piece by piece."
+    )
+
+
+class SourceSerializer(serializers.Serializer[None]):
+    """A passage behind an answer, as far as the caller may read it now."""
+
+    n = serializers.IntegerField(help_text="The number in the citation `[n]`.")
+    chunk_id = serializers.UUIDField(allow_null=True)
+    document_id = serializers.UUIDField(allow_null=True)
+    filename = serializers.CharField()
+    page = serializers.IntegerField()
+    start = serializers.IntegerField(help_text="Characters into the page's text.")
+    end = serializers.IntegerField(help_text="Characters into the page's text, exclusive.")
+    content = serializers.CharField()
+    score = serializers.FloatField(help_text="Comparable inside one answer, higher is better.")
+    cited = serializers.BooleanField(help_text="Whether the answer cites it.")
+    url = serializers.CharField(help_text="The page of this server with the passage marked.")
+    available = serializers.BooleanField(
+        help_text="False when the document is gone or may no longer be read; "
+        "ids are then null, texts empty."
+    )
+
+
+class AnswerUsageSerializer(serializers.Serializer[None]):
+    """What an answer cost."""
+
+    prompt_tokens = serializers.IntegerField()
+    completion_tokens = serializers.IntegerField()
+    cost = serializers.FloatField()
+
+
+class AnswerSerializer(serializers.Serializer[None]):
+    """An answer with its sources."""
+
+    answer = serializers.CharField(help_text="Markdown, with citations `[n]`.")
+    grounded = serializers.BooleanField(help_text="Whether passages support it.")
+    unsupported = serializers.ListField(
+        child=serializers.ListField(child=serializers.IntegerField(), min_length=2, max_length=2),
+        help_text="Spans [start, end] of the answer: sentences that no passage supports.",
+    )
+    sources = SourceSerializer(many=True)
+    conversation_id = serializers.UUIDField()
+    message_id = serializers.UUIDField()
+    status = serializers.ChoiceField(choices=Message.Status.choices)
+    usage = AnswerUsageSerializer()
+    model = serializers.CharField()
+    prompt_version = serializers.CharField()
+
+
+class RetrievalQuerySerializer(serializers.Serializer[None]):
+    """What to search."""
+
+    query = serializers.CharField(allow_blank=True)
+    top_k = serializers.IntegerField(
+        default=settings.RETRIEVAL_TOP_K, min_value=1, max_value=settings.MAX_TOP_K
+    )
+
+
+class RetrievalResultSerializer(serializers.Serializer[None]):
+    """A passage that was found."""
+
+    chunk_id = serializers.UUIDField()
+    document_id = serializers.UUIDField()
+    filename = serializers.CharField()
+    page = serializers.IntegerField()
+    chunk_index = serializers.IntegerField()
+    content = serializers.CharField()
+    score = serializers.FloatField()
+    rank = serializers.IntegerField()
+
+
+class RetrievalSerializer(serializers.Serializer[None]):
+    """The passages for a question, best first."""
+
+    query = serializers.CharField()
+    results = RetrievalResultSerializer(many=True, source="passages")
+    took_ms = serializers.FloatField()
+
+
+class MessageSerializer(serializers.Serializer[None]):
+    """A question or an answer of a conversation."""
+
+    id = serializers.UUIDField()
+    role = serializers.ChoiceField(choices=Message.Role.choices)
+    status = serializers.ChoiceField(choices=Message.Status.choices)
+    content = serializers.CharField()
+    grounded = serializers.BooleanField()
+    unsupported = serializers.ListField(
+        child=serializers.ListField(child=serializers.IntegerField(), min_length=2, max_length=2)
+    )
+    error_message = serializers.CharField()
+    model = serializers.CharField()
+    prompt_version = serializers.CharField()
+    rating = serializers.ChoiceField(choices=Message.Rating.choices)
+    comment = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    sources = SourceSerializer(many=True)
+
+
+class ConversationSerializer(serializers.ModelSerializer[Conversation]):
+    """A conversation."""
+
+    class Meta:
+        model = Conversation
+        fields = ["id", "title", "created_at", "updated_at"]
+        read_only_fields = ["id", "created_at", "updated_at"]
+        extra_kwargs = {"title": {"required": True, "allow_blank": False}}
+
+
+class ConversationDetailSerializer(ConversationSerializer):
+    """A conversation with its messages, oldest first."""
+
+    messages = MessageSerializer(many=True)
+
+    class Meta(ConversationSerializer.Meta):
+        fields = [*ConversationSerializer.Meta.fields, "messages"]
+
+
+class ConversationFilterSerializer(serializers.Serializer[None]):
+    """Which conversations to list."""
+
+    search = serializers.CharField(
+        required=False, allow_blank=True, max_length=200, help_text="Part of the title."
+    )
+
+
+class FeedbackSerializer(serializers.Serializer[None]):
+    """An opinion of an answer."""
+
+    rating = serializers.ChoiceField(
+        choices=[choice for choice in Message.Rating.choices if choice[0]]
+    )
+    comment = serializers.CharField(
+        required=False, allow_blank=True, default="", max_length=COMMENT_CHARACTERS
+    )
+
+
+class FeedbackGivenSerializer(serializers.Serializer[None]):
+    """The opinion as it is kept."""
+
+    message_id = serializers.UUIDField(source="pk")
+    rating = serializers.CharField()
+    comment = serializers.CharField()
+
+
+class UsageFilterSerializer(serializers.Serializer[None]):
+    """Which days to add up."""
+
+    start = serializers.DateField(required=False, help_text="First day, included.")
+    end = serializers.DateField(required=False, help_text="Last day, included.")
+
+
+class UsageSerializer(serializers.Serializer[None]):
+    """What one person used of one model on one day."""
+
+    day = serializers.DateField()
+    user_id = serializers.UUIDField(allow_null=True)
+    user = serializers.CharField(
+        source="user__email", allow_null=True, help_text="Email; null when the person has gone."
+    )
+    model = serializers.CharField()
+    calls = serializers.IntegerField()
+    prompt_tokens = serializers.IntegerField(source="total_prompt_tokens")
+    completion_tokens = serializers.IntegerField(source="total_completion_tokens")
+    cost = serializers.FloatField(source="total_cost")

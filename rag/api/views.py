@@ -1,0 +1,242 @@
+"""Asking, searching, and what is kept of it: conversations, feedback, usage."""
+
+import uuid
+from collections.abc import Iterable
+from typing import Any, cast
+
+from django.http import StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema, extend_schema_view
+from rest_framework import generics, mixins, status, viewsets
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+from rest_framework.views import APIView
+
+from accounts.models import User
+from knowledge.lib.errors import NotFound
+from rag.api.events import answer_events
+from rag.api.presentation import present_answer, present_conversation
+from rag.api.serializers import (
+    AnswerSerializer,
+    ConversationDetailSerializer,
+    ConversationFilterSerializer,
+    ConversationSerializer,
+    FeedbackGivenSerializer,
+    FeedbackSerializer,
+    QuestionSerializer,
+    RetrievalQuerySerializer,
+    RetrievalSerializer,
+    UsageFilterSerializer,
+    UsageSerializer,
+)
+from rag.llm.base import ModelUnavailable
+from rag.models import Conversation, Message
+from rag.querysets import ConversationQuerySet
+from rag.retrieval import retrieve
+from rag.services.conversations import delete_conversation, rename_conversation
+from rag.services.feedback import give_feedback
+from rag.services.turns import run_turn, start_turn
+from rag.services.usage import usage_by_day
+
+_NOT_FOUND = OpenApiResponse(description="There is no such thing of yours.")
+_TOO_LONG = OpenApiResponse(description="The question is longer than the limit.")
+
+
+class AnyAccept(DefaultContentNegotiation):
+    """Answers JSON or events as the body asks, whatever the client says it accepts."""
+
+    def select_renderer(
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        first = next(iter(renderers))
+        return first, first.media_type
+
+
+class ChatView(APIView):
+    """Answers questions.
+
+    The view itself is synchronous: it authenticates, checks and stores like every other. What it
+    returns for a stream is an asynchronous iterator, which the ASGI server runs without a thread.
+    """
+
+    content_negotiation_class = AnyAccept
+
+    @extend_schema(
+        tags=["Chat"],
+        summary="Ask a question",
+        description=(
+            "Answers from the documents you may read. With `stream: true` the answer is a stream "
+            "of server-sent events: `sources` (`message_id`, `conversation_id`, `sources`), "
+            "`token` (`text`) as often as needed, and `done` (the whole answer, which is the final "
+            "one) or `error` (the error object). Closing the connection stops the model; what was "
+            "produced is kept."
+        ),
+        request=QuestionSerializer,
+        responses={
+            (200, "application/json"): AnswerSerializer,
+            (200, "text/event-stream"): OpenApiTypes.STR,
+            404: OpenApiResponse(description="You have no such conversation."),
+            422: _TOO_LONG,
+            503: OpenApiResponse(
+                description="The model can't answer now; `details` holds the ids and the sources."
+            ),
+        },
+        examples=[
+            OpenApiExample("A question", {"query": "How many days of leave do I have?"}),
+            OpenApiExample(
+                "Streamed",
+                'event: token\ndata: {"text": "You have 30 days. [1]"}\n\n',
+                media_type="text/event-stream",
+                response_only=True,
+            ),
+        ],
+    )
+    def post(self, request: Request) -> HttpResponseBase:
+        question = QuestionSerializer(data=request.data)
+        question.is_valid(raise_exception=True)
+        given, user = question.validated_data, _caller(request)
+        message = start_turn(
+            user=user, query=given["query"], conversation_id=given.get("conversation_id")
+        )
+        if given["stream"]:
+            return _stream(user, message)
+        run_turn(user=user, message_id=message.pk)
+        answer = present_answer(message_id=message.pk, user=user)
+        if answer["status"] == Message.Status.FAILED:
+            message.refresh_from_db()
+            details = {key: answer[key] for key in ("message_id", "conversation_id", "sources")}
+            raise ModelUnavailable(message.error_message, details=details)
+        return Response(answer)
+
+
+def _stream(user: User, message: Message) -> StreamingHttpResponse:
+    response = StreamingHttpResponse(
+        answer_events(user=user, message_id=message.pk, conversation_id=message.conversation_id),
+        content_type="text/event-stream",
+    )
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Accel-Buffering"] = "no"  # or nginx would collect the events
+    return response
+
+
+class RetrievalView(APIView):
+    """Searches without answering."""
+
+    @extend_schema(
+        tags=["Retrieval"],
+        summary="Find the passages for a question",
+        request=RetrievalQuerySerializer,
+        responses={200: RetrievalSerializer, 422: _TOO_LONG},
+    )
+    def post(self, request: Request) -> Response:
+        asked = RetrievalQuerySerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        found = retrieve(user=_caller(request), **asked.validated_data)
+        return Response(RetrievalSerializer(found).data)  # type: ignore[arg-type]
+
+
+@extend_schema(tags=["Conversations"])
+@extend_schema_view(
+    list=extend_schema(
+        summary="List your conversations, the last used first",
+        parameters=[ConversationFilterSerializer],
+    ),
+)
+class ConversationViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Conversation]):
+    """The caller's own conversations."""
+
+    serializer_class = ConversationSerializer
+    queryset = Conversation.objects.none()
+    lookup_url_kwarg = "conversation_id"
+
+    def get_queryset(self) -> ConversationQuerySet:
+        # SECURITY: the one place that decides what this whole viewset can find.
+        return Conversation.objects.visible_to(_caller(self.request)).order_by("-updated_at", "pk")
+
+    def filter_queryset(self, queryset: ConversationQuerySet) -> ConversationQuerySet:  # type: ignore[override]
+        if self.action != "list":
+            return queryset
+        filters = ConversationFilterSerializer(data=self.request.query_params)
+        filters.is_valid(raise_exception=True)
+        return queryset.search(filters.validated_data.get("search", ""))
+
+    @extend_schema(
+        summary="Show a conversation with its messages and their sources",
+        responses={200: ConversationDetailSerializer, 404: _NOT_FOUND},
+    )
+    def retrieve(self, request: Request, conversation_id: uuid.UUID) -> Response:
+        return Response(present_conversation(conversation=self.get_object(), user=_caller(request)))
+
+    @extend_schema(
+        summary="Rename a conversation",
+        request=ConversationSerializer,
+        responses={200: ConversationSerializer, 404: _NOT_FOUND},
+    )
+    def partial_update(self, request: Request, conversation_id: uuid.UUID) -> Response:
+        conversation = self.get_object()
+        change = self.get_serializer(data=request.data)
+        change.is_valid(raise_exception=True)
+        rename_conversation(
+            conversation=conversation,
+            actor=_caller(request),
+            title=change.validated_data["title"],
+        )
+        return Response(self.get_serializer(conversation).data)
+
+    @extend_schema(summary="Delete a conversation", responses={204: None, 404: _NOT_FOUND})
+    def destroy(self, request: Request, conversation_id: uuid.UUID) -> Response:
+        delete_conversation(conversation=self.get_object(), actor=_caller(request))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class FeedbackView(APIView):
+    """Takes an opinion of an answer."""
+
+    @extend_schema(
+        tags=["Chat"],
+        summary="Rate an answer",
+        request=FeedbackSerializer,
+        responses={
+            200: FeedbackGivenSerializer,
+            404: _NOT_FOUND,
+            409: OpenApiResponse(description="The answer is not complete yet."),
+        },
+    )
+    def post(self, request: Request, message_id: uuid.UUID) -> Response:
+        user = _caller(request)
+        message = Message.objects.visible_to(user).answers().filter(pk=message_id).first()
+        if message is None:
+            raise NotFound
+        opinion = FeedbackSerializer(data=request.data)
+        opinion.is_valid(raise_exception=True)
+        message = give_feedback(message=message, actor=user, **opinion.validated_data)
+        return Response(FeedbackGivenSerializer(message).data)  # type: ignore[arg-type]
+
+
+@extend_schema(
+    tags=["Usage"],
+    summary="Show tokens and cost by day, person and model",
+    description="Your own; an administrator sees the organization's.",
+    parameters=[UsageFilterSerializer],
+)
+class UsageView(generics.ListAPIView[Any]):
+    """The ledger, added up."""
+
+    serializer_class = UsageSerializer
+
+    def get_queryset(self) -> Any:
+        filters = UsageFilterSerializer(data=self.request.query_params)
+        filters.is_valid(raise_exception=True)
+        return usage_by_day(user=_caller(self.request), **filters.validated_data)
+
+    def get_serializer_class(self) -> type[BaseSerializer[Any]]:
+        return UsageSerializer
+
+
+def _caller(request: Request) -> User:
+    """Return who asks; `IsAuthenticated` lets nobody else come this far."""
+    return cast(User, request.user)

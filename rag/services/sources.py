@@ -1,0 +1,129 @@
+"""The passages behind answers, read anew each time with the reader's permissions of now."""
+
+import uuid
+from collections.abc import Iterable, Sequence
+
+from django.urls import reverse
+
+from accounts.models import User
+from documents.models import DocumentChunk
+from rag.models import Message, MessageSource
+from rag.retrieval import Passage
+from rag.turn_events import Source
+
+WITHHELD = (
+    "This answer is no longer shown: a document it was based on was deleted, or is no longer "
+    "shared with you."
+)
+
+
+def message_sources(*, message: Message, user: User) -> list[Source]:
+    """Return the sources of one message, in the order of their numbers."""
+    return sources_of(messages=[message], user=user)[message.pk]
+
+
+def sources_of(*, messages: Iterable[Message], user: User) -> dict[uuid.UUID, list[Source]]:
+    """Return the sources of each message, with two queries for all of them.
+
+    SECURITY: `visible_to` decides here, at the time of reading; nothing of a passage is kept with
+    the message.
+    """
+    found: dict[uuid.UUID, list[Source]] = {message.pk: [] for message in messages}
+    rows = list(MessageSource.objects.filter(message__in=list(found)).order_by("number"))
+    readable = (
+        DocumentChunk.objects.visible_to(user)
+        .select_related("document")
+        .in_bulk([row.chunk_id for row in rows if row.chunk_id is not None])
+    )
+    for row in rows:
+        chunk = readable.get(row.chunk_id) if row.chunk_id is not None else None
+        found[row.message_id].append(_source(row, chunk))
+    return found
+
+
+def answer_text(*, message: Message, sources: Sequence[Source]) -> str:
+    """Return what the reader may see of an answer.
+
+    SECURITY: an answer holds words of its passages, so it goes when one of them goes: when its
+    document is deleted or no longer shared with the reader.
+    """
+    return WITHHELD if is_withheld(message=message, sources=sources) else message.content
+
+
+def is_withheld(*, message: Message, sources: Sequence[Source]) -> bool:
+    """Tell whether the answer may hold words of a passage that the reader may not read now."""
+    gone = [source.n for source in sources if not source.available]
+    if not gone or not message.content:
+        return False
+    return message.sources.filter(number__in=gone, used=True).exists()
+
+
+def keep_sources(
+    *, message: Message, user: User, passages: Sequence[Passage]
+) -> tuple[Passage, ...]:
+    """Store which passages an answer is given, and return those that still exist.
+
+    A document may go between the search and now: its passages are then not used at all.
+    """
+    keys = [passage.chunk_key for passage in passages]
+    alive = set(
+        DocumentChunk.objects.visible_to(user).filter(pk__in=keys).values_list("pk", flat=True)
+    )
+    kept = tuple(passage for passage in passages if passage.chunk_key in alive)
+    MessageSource.objects.bulk_create(
+        MessageSource(
+            message=message,
+            number=number,
+            document_id=passage.document_id,
+            chunk_id=passage.chunk_key,
+            page=passage.page,
+            start=passage.start,
+            end=passage.end,
+            score=passage.score,
+            used=True,  # until it is known what the answer took
+        )
+        for number, passage in enumerate(kept, start=1)
+    )
+    return kept
+
+
+def found_sources(passages: Sequence[Passage]) -> list[Source]:
+    """Return passages that were just retrieved as sources."""
+    return [
+        Source(
+            n=number,
+            chunk_id=passage.chunk_id,
+            document_id=passage.document_id,
+            filename=passage.filename,
+            page=passage.page,
+            start=passage.start,
+            end=passage.end,
+            content=passage.content,
+            score=passage.score,
+            cited=False,
+            url=_url(passage.document_id, passage.page, passage.start, passage.end),
+            available=True,
+        )
+        for number, passage in enumerate(passages, start=1)
+    ]
+
+
+def _source(row: MessageSource, chunk: DocumentChunk | None) -> Source:
+    return Source(
+        n=row.number,
+        chunk_id=chunk.uid if chunk else None,
+        document_id=chunk.document_id if chunk else None,
+        filename=chunk.document.filename if chunk else "",
+        page=row.page,
+        start=row.start,
+        end=row.end,
+        content=chunk.text if chunk else "",
+        score=row.score,
+        cited=row.cited,
+        url=_url(chunk.document_id, row.page, row.start, row.end) if chunk else "",
+        available=chunk is not None,
+    )
+
+
+def _url(document_id: uuid.UUID, page: int, start: int, end: int) -> str:
+    return f"{reverse('documents:page', args=[document_id, page])}?start={start}&end={end}#passage"

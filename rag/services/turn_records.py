@@ -1,0 +1,207 @@
+"""The rows of a turn: what is written when it starts, is claimed, and ends."""
+
+import datetime
+import uuid
+from dataclasses import dataclass
+from logging import getLogger
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import User
+from knowledge.lib.errors import Conflict, NotAllowed, NotFound
+from rag.answering import Answer
+from rag.condensing import PastTurn
+from rag.llm.base import DONT_KNOW
+from rag.llm.metering import MeteredCall
+from rag.models import Conversation, Message
+from rag.retrieval import check_query
+from rag.services.conversations import title_from
+from rag.services.sources import is_withheld, sources_of
+from rag.services.usage import record_calls
+
+logger = getLogger("knowledge.chat")
+
+_HISTORY = 4  # turns that a follow-up can refer to
+
+
+@dataclass(frozen=True)
+class OpenTurn:
+    """A turn that this process has claimed.
+
+    Attributes:
+        history: the turns before it, oldest first, as far as the user may read them now.
+    """
+
+    user: User
+    message: Message
+    question: str
+    history: tuple[PastTurn, ...]
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """How a turn ended.
+
+    Attributes:
+        uses_all: whether the answer may hold words of every passage, cited or not.
+        calls: the model calls that were begun.
+    """
+
+    status: str
+    answer: Answer
+    error_message: str
+    searched: str
+    model: str
+    uses_all: bool
+    prompt_version: str
+    calls: tuple[MeteredCall, ...]
+    retrieval_ms: int
+    total_ms: int
+
+
+def start_turn(*, user: User, query: str, conversation_id: uuid.UUID | None = None) -> Message:
+    """Store a question and its pending answer, in a new conversation or one of the user's.
+
+    Returns:
+        The answer; its `question` and `conversation` are loaded.
+
+    Raises:
+        InvalidInput, Unprocessable: the question is empty or too long.
+        NotFound: the user has no such conversation.
+    """
+    query = check_query(query)
+    if user.organization_id is None:
+        raise NotAllowed("Only members of an organization can ask.")
+    now = timezone.now()
+    with transaction.atomic():
+        if conversation_id is None:
+            conversation = Conversation(user=user, title=title_from(query))
+        else:
+            own = Conversation.objects.visible_to(user)
+            found = own.filter(pk=conversation_id).first()
+            if found is None:
+                raise NotFound
+            conversation = found
+        conversation.updated_at = now
+        conversation.full_clean(exclude=["user"])
+        conversation.save()
+        question = Message.objects.create(
+            conversation=conversation, role=Message.Role.USER, content=query, created_at=now
+        )
+        return Message.objects.create(
+            conversation=conversation,
+            question=question,
+            role=Message.Role.ASSISTANT,
+            status=Message.Status.PENDING,
+            # Later than the question by what the database can tell apart.
+            created_at=now + datetime.timedelta(microseconds=1),
+        )
+
+
+def open_turn(*, user: User, message_id: uuid.UUID) -> OpenTurn | None:
+    """Claim a pending answer for this process; None when it has been settled.
+
+    Raises:
+        NotFound: the user has no such answer.
+        Conflict: another process writes it.
+    """
+    answers = Message.objects.visible_to(user).answers()
+    message = answers.select_related("question").filter(pk=message_id).first()
+    if message is None or message.question is None:
+        raise NotFound
+    if not message.is_open:
+        return None
+    if not answers.claim(message_id, timezone.now()):
+        raise Conflict("This answer is being written already.")
+    message.status = Message.Status.STREAMING
+    return OpenTurn(
+        user=user,
+        message=message,
+        question=message.question.content,
+        history=_history(message, user),
+    )
+
+
+def _history(message: Message, user: User) -> tuple[PastTurn, ...]:
+    """Return the turns before a message.
+
+    SECURITY: an answer whose passages the user can no longer read is left out, and with it the
+    wording that a model may have made from it; the user's own question stays.
+    """
+    past = list(
+        Message.objects.answers()
+        .filter(conversation_id=message.conversation_id, created_at__lt=message.created_at)
+        .select_related("question")
+        .order_by("-created_at")[:_HISTORY]
+    )
+    sources = sources_of(messages=past, user=user)
+    turns = []
+    for answer in reversed(past):
+        if answer.question is None or (answer.content and not answer.search_query):
+            continue  # a greeting is nothing that a question could refer to
+        asked = answer.question.content
+        is_hidden = is_withheld(message=answer, sources=sources[answer.pk])
+        turns.append(
+            PastTurn(
+                question=asked,
+                searched=asked if is_hidden else answer.search_query or asked,
+                answer=None if is_hidden else answer.content or None,
+            )
+        )
+    return tuple(turns)
+
+
+@transaction.atomic
+def settle_turn(*, turn: OpenTurn, settlement: Settlement) -> None:
+    """Write how the turn ended: the message, which sources it took, and what it cost."""
+    # The conversation may have been deleted meanwhile; what the calls cost is recorded even so.
+    message = Message.objects.select_for_update().filter(pk=turn.message.pk).first()
+    if message is not None and message.status == Message.Status.STREAMING:
+        _write(message, settlement)
+    record_calls(user=turn.user, message=message, calls=settlement.calls)
+    logger.info(
+        "chat",
+        extra={
+            "message_id": str(turn.message.pk),
+            "conversation_id": str(turn.message.conversation_id),
+            "status": settlement.status,
+            "model": settlement.model,
+            "prompt_version": settlement.prompt_version,
+            "question_length": len(turn.question),
+            "history": len(turn.history),
+            "answer_length": len(settlement.answer.text),
+            "cited": len(settlement.answer.cited),
+            "grounded": settlement.answer.grounded,
+            "prompt_tokens": _tokens(settlement)[0],
+            "completion_tokens": _tokens(settlement)[1],
+            "retrieval_ms": settlement.retrieval_ms,
+            "ms": settlement.total_ms,
+        },
+    )
+
+
+def _write(message: Message, settlement: Settlement) -> None:
+    answer = settlement.answer
+    message.status = settlement.status
+    message.content = answer.text
+    message.grounded = answer.grounded
+    message.unsupported = [list(span) for span in answer.unsupported]
+    message.error_message = settlement.error_message
+    message.search_query = settlement.searched
+    message.model = settlement.model
+    message.prompt_version = settlement.prompt_version
+    message.prompt_tokens, message.completion_tokens = _tokens(settlement)
+    message.retrieval_ms = settlement.retrieval_ms
+    message.total_ms = settlement.total_ms
+    message.save()
+    message.sources.filter(number__in=answer.cited).update(cited=True)
+    # "I don't know" holds nothing of any document.
+    if not settlement.uses_all or answer.text in ("", DONT_KNOW):
+        message.sources.exclude(number__in=answer.cited).update(used=False)
+
+
+def _tokens(settlement: Settlement) -> tuple[int, int]:
+    usages = [call.usage for call in settlement.calls]
+    prompt = sum(usage.prompt_tokens for usage in usages)
+    return prompt, sum(usage.completion_tokens for usage in usages)

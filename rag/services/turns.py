@@ -1,0 +1,186 @@
+"""One turn of a conversation: the question is stored, answered as a stream, and settled.
+
+No transaction is open while a model works. Whatever ends the stream, the message is settled: as
+completed, failed or stopped, with what was produced until then, and every model call is metered.
+"""
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from logging import getLogger
+
+from asgiref.sync import async_to_sync, sync_to_async
+from django.conf import settings
+
+from accounts.models import User
+from knowledge.lib.errors import AppError
+from rag.answering import Answer, AnswerStream
+from rag.condensing import condense_by_model, condense_by_rule, condense_call
+from rag.greetings import reply_to_greeting
+from rag.llm.base import ChatModel, ModelUnavailable
+from rag.llm.metering import MeteredCall
+from rag.llm.registry import get_chat_model
+from rag.models import Message
+from rag.retrieval import retrieve
+from rag.services.sources import found_sources, keep_sources, message_sources
+from rag.services.turn_records import OpenTurn, Settlement, open_turn, settle_turn, start_turn
+from rag.turn_events import (
+    Source,
+    SourcesFound,
+    TokenArrived,
+    TurnDone,
+    TurnEvent,
+    TurnFailed,
+)
+
+__all__ = [
+    "Source",
+    "SourcesFound",
+    "TokenArrived",
+    "TurnDone",
+    "TurnEvent",
+    "TurnFailed",
+    "message_sources",
+    "run_turn",
+    "start_turn",
+    "stream_turn",
+]
+
+logger = getLogger("knowledge.chat")
+
+_UNFORESEEN = "Something went wrong while answering. Try again; if it stays, tell an administrator."
+_saving: set[asyncio.Task[None]] = set()  # the loop itself holds only weak references
+
+
+def run_turn(*, user: User, message_id: uuid.UUID, top_k: int | None = None) -> Message:
+    """Answer a pending message without streaming, and return it settled."""
+
+    async def drain() -> None:
+        async with aclosing(stream_turn(user=user, message_id=message_id, top_k=top_k)) as events:
+            async for _ in events:
+                pass
+
+    async_to_sync(drain)()
+    return Message.objects.get(pk=message_id)
+
+
+async def stream_turn(
+    *, user: User, message_id: uuid.UUID, top_k: int | None = None
+) -> AsyncGenerator[TurnEvent, None]:
+    """Answer a pending message, piece by piece; closing the iterator stops the model.
+
+    Args:
+        top_k: passages to answer from; by default RETRIEVAL_TOP_K.
+
+    Raises:
+        NotFound: the user has no such answer.
+        Conflict: another stream writes it.
+    """
+    turn = await sync_to_async(open_turn)(user=user, message_id=message_id)
+    if turn is None:  # settled before
+        yield TurnDone(message_id)
+        return
+    writer = _Writer(turn, top_k or settings.RETRIEVAL_TOP_K)
+    try:
+        async with aclosing(writer.events()) as events:
+            async for event in events:
+                yield event
+        await writer.settle(Message.Status.COMPLETED)
+    except (asyncio.CancelledError, GeneratorExit):
+        # The stop button, a closed tab, Ctrl-C: keep what was produced.
+        await writer.settle(Message.Status.STOPPED)
+        raise
+    except AppError as error:
+        await writer.settle(Message.Status.FAILED, error.message)
+        yield TurnFailed(error.code, error.message)
+    except Exception:
+        # The stream edge: its reader must learn that it ended, and the row must not stay open.
+        logger.exception("chat_failed", extra={"message_id": str(message_id)})
+        await writer.settle(Message.Status.FAILED, _UNFORESEEN)
+        yield TurnFailed("error", _UNFORESEEN)
+    else:
+        yield TurnDone(message_id)
+
+
+class _Writer:
+    """Writes one answer, and knows at any time what there is of it."""
+
+    def __init__(self, turn: OpenTurn, top_k: int) -> None:
+        self.turn = turn
+        self.top_k = top_k
+        self.model: ChatModel | None = None
+        self.condense: MeteredCall | None = None
+        self.stream: AnswerStream | None = None
+        self.greeting = ""
+        self.searched = ""
+        self.retrieval_ms = 0.0
+        self.started = time.monotonic()
+        self.settling: asyncio.Task[None] | None = None
+
+    async def events(self) -> AsyncGenerator[TurnEvent, None]:
+        """Understand the question, search, and let the model answer."""
+        greeting = reply_to_greeting(self.turn.question)
+        if greeting:
+            self.greeting = greeting
+            yield SourcesFound(())
+            yield TokenArrived(greeting)
+            return
+        self.model = get_chat_model()
+        self.searched = await self._understand(self.model)
+        user, message = self.turn.user, self.turn.message
+        found = await sync_to_async(retrieve)(user=user, query=self.searched, top_k=self.top_k)
+        self.retrieval_ms = found.took_ms
+        kept = await sync_to_async(keep_sources)(
+            message=message, user=user, passages=found.passages
+        )
+        self.stream = AnswerStream(question=self.searched, passages=kept, model=self.model)
+        yield SourcesFound(found_sources(kept))
+        async with aclosing(self.stream.pieces()) as pieces:
+            async for text in pieces:
+                yield TokenArrived(text)
+
+    async def _understand(self, model: ChatModel) -> str:
+        """Return the question as it can be searched, with what it leaves to the history put in."""
+        question, history = self.turn.question, self.turn.history
+        if not history or not model.generates:
+            return condense_by_rule(question, history)
+        self.condense = condense_call(question, history, model)
+        try:
+            return await condense_by_model(self.condense, question, history)
+        except ModelUnavailable:
+            return condense_by_rule(question, history)  # the answer will tell what is wrong
+
+    async def settle(self, status: str, error_message: str = "") -> None:
+        """Save the outcome once, whatever is cancelled meanwhile."""
+        if self.settling is None:
+            settlement = self._settlement(status, error_message)
+            self.settling = asyncio.create_task(_save(self.turn, settlement))
+            _saving.add(self.settling)
+            self.settling.add_done_callback(_saving.discard)
+        await asyncio.shield(self.settling)
+
+    def _settlement(self, status: str, error_message: str) -> Settlement:
+        answer = Answer(self.greeting)
+        if self.stream is not None:
+            is_complete = status == Message.Status.COMPLETED
+            answer = self.stream.conclude() if is_complete else self.stream.so_far()
+        calls = [call for call in (self.condense, self.stream and self.stream.call) if call]
+        return Settlement(
+            status=status,
+            answer=answer,
+            error_message=error_message,
+            searched=self.searched,
+            model=self.model.name if self.model else "",
+            uses_all=self.model is not None and self.model.generates,
+            prompt_version=self.stream.prompt_version if self.stream else "",
+            # A call that was never begun has nothing to meter.
+            calls=tuple(call for call in calls if call.was_begun),
+            retrieval_ms=round(self.retrieval_ms),
+            total_ms=round((time.monotonic() - self.started) * 1000),
+        )
+
+
+async def _save(turn: OpenTurn, settlement: Settlement) -> None:
+    await sync_to_async(settle_turn)(turn=turn, settlement=settlement)

@@ -1,0 +1,69 @@
+"""What happens while an answer is written, in the order in which it does."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Source:
+    """A passage behind an answer, as far as the reader may see it now.
+
+    Attributes:
+        n: the number in the citation `[n]`.
+        start, end: characters into the page's text.
+        cited: whether the answer cites it.
+        url: the page with the passage marked; empty when it is not available.
+        available: whether the document is still there, and the reader may read it; if not,
+            `document_id` and `chunk_id` are None, `filename` and `content` empty.
+    """
+
+    n: int
+    chunk_id: uuid.UUID | None
+    document_id: uuid.UUID | None
+    filename: str
+    page: int
+    start: int
+    end: int
+    content: str
+    score: float
+    cited: bool
+    url: str
+    available: bool
+
+
+@dataclass(frozen=True)
+class SourcesFound:
+    """Comes first, also when nothing was found."""
+
+    sources: Sequence[Source]
+
+
+@dataclass(frozen=True)
+class TokenArrived:
+    """A piece of the answer, its citations checked."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class TurnDone:
+    """The message is saved; its text is the final one, which the pieces may differ from."""
+
+    message_id: uuid.UUID
+
+
+@dataclass(frozen=True)
+class TurnFailed:
+    """The message is saved as failed, with its sources.
+
+    Attributes:
+        code: stable, for scripts.
+        message: one sentence for a person.
+    """
+
+    code: str
+    message: str
+
+
+TurnEvent = SourcesFound | TokenArrived | TurnDone | TurnFailed

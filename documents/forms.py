@@ -33,11 +33,7 @@ class SharingForm(forms.Form):
     """Who may read a document."""
 
     visibility = forms.ChoiceField(
-        choices=[
-            (Document.Visibility.PRIVATE, "Only me"),
-            (Document.Visibility.TEAMS, "Teams"),
-            (Document.Visibility.ORGANIZATION, "Everyone in the organization"),
-        ],
+        choices=Document.Visibility.choices,
         initial=Document.Visibility.PRIVATE,
         widget=forms.RadioSelect,
     )

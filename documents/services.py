@@ -3,7 +3,7 @@
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import IO, Any
+from typing import IO, Any, BinaryIO, cast
 
 from django.conf import settings
 from django.core.files.base import File
@@ -55,7 +55,7 @@ def upload_document(
     if not owner.is_active or owner.organization_id is None:
         raise NotAllowed("Only a member of an organization can upload documents.")
     name = display_name(filename)
-    file_type = detect_type(name, _head_of(file))
+    file_type = detect_type(name, _head_of(file), cast(BinaryIO, file))
     shared_with = _teams_for(visibility, teams, choices=_teams_open_to(owner))
     document = Document(
         organization_id=owner.organization_id,

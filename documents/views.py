@@ -20,7 +20,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.models import User
 from documents import services
 from documents.downloads import download
-from documents.extraction.registry import accepted_extensions
+from documents.extraction.registry import FORMATS
 from documents.filenames import display_name
 from documents.forms import DocumentFilterForm, SharingForm, UploadForm
 from documents.models import Document, Page
@@ -32,7 +32,7 @@ from knowledge.lib.htmx import HtmxHttpRequest
 _DOCUMENTS_A_LIST = 25
 _PAGES_A_LIST = 50
 _PASSAGES_A_LIST = 20
-_SNIPPET_CHARACTERS = 160
+_SNIPPET_CHARACTERS = 300  # more than two lines, where the style cuts it
 
 
 class SignedInRequest(HtmxHttpRequest):
@@ -91,7 +91,7 @@ def upload(request: SignedInRequest) -> HttpResponse:
     context = {
         "form": form,
         "failures": failures,
-        "extensions": accepted_extensions(),
+        "formats": [format.name for format in FORMATS],
         "max_bytes": settings.MAX_UPLOAD_BYTES,
     }
     code = 422 if request.method == "POST" else 200

@@ -51,7 +51,7 @@ def test_a_folder_is_taken_in_order_and_what_is_no_document_is_skipped(admin, tm
         (admin, "private", "completed")
     }
     assert "3 completed (9 passages), 0 failed, 1 skipped." in out
-    assert "tool.exe: not one of" in out
+    assert "tool.exe: .exe is not accepted" in out
 
 
 def test_failures_are_named_with_their_reason_and_set_the_exit_code(admin, tmp_path):

@@ -1,6 +1,7 @@
 """Uploads files and folders, and ingests them here or leaves them to the worker."""
 
 import json
+import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -53,6 +54,9 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print the outcomes as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["verbosity"] < 2:
+            # The summary says it; a JSON line for each document would tear the progress bar.
+            logging.getLogger().setLevel(logging.WARNING)
         owner = _owner(options["user"])
         files, skipped = _files_below(options["paths"])
         task = None if options["queue"] else import_string(settings.INGESTION_TASK)
@@ -79,14 +83,16 @@ class Command(BaseCommand):
         completed = [o for o in outcomes if o.status == Document.Status.COMPLETED]
         chunks = sum(outcome.chunk_count for outcome in completed)
         for path in skipped:
-            accepted = ", ".join(accepted_extensions())
-            self.stdout.write(f"skipped  {path}: not one of {accepted}")
+            kind = path.suffix.lower() or "without an extension"
+            self.stdout.write(f"skipped  {path}: {kind} is not accepted")
         for outcome in failures:
             self.stdout.write(self.style.ERROR(f"failed   {outcome.path}: {outcome.message}"))
         parts = [f"{len(completed)} completed ({chunks} passages)"]
         parts += [f"{len(waiting)} left to the worker"] if waiting else []
         parts += [f"{len(failures)} failed", f"{len(skipped)} skipped"]
         self.stdout.write(", ".join(parts) + ".")
+        if skipped:
+            self.stdout.write(f"Accepted are: {', '.join(accepted_extensions())}.")
 
 
 def _owner(email: str | None) -> User:

@@ -14,7 +14,8 @@ def check_credentials(*, email: str, password: str) -> User | None:
     the answer or by its time: each takes one hash, one look for the email and one event.
     """
     signed_in = authenticate(username=email, password=password)
-    user = User.objects.filter(email=email.strip().lower()).first()
+    people = User.objects.select_related("organization")
+    user = people.filter(email=email.strip().lower()).first()
     with transaction.atomic():
         audit.record(
             action="user.signed_in" if signed_in else "user.sign_in_failed",

@@ -56,7 +56,7 @@ def add_member(*, team: Team, user: User, actor: User) -> Membership:
     """
     rights.require_may_manage_team(actor=actor, team=team)
     if user.organization_id != team.organization_id:
-        raise NotFound()
+        raise NotFound("There is no such person in the team's organization.")
     membership, created = Membership.objects.get_or_create(team=team, user=user)
     if created:
         _note("team.member_added", actor, team, user_id=str(user.pk))

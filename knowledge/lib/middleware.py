@@ -13,7 +13,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 
 from knowledge.lib import context
-from knowledge.lib.errors import AppError, NotSignedIn, error_body
+from knowledge.lib.errors import AppError, NotFound, NotSignedIn, error_body
 
 logger = getLogger("knowledge.request")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -147,13 +147,21 @@ class AppErrorMiddleware(Middleware):
         return answer_error(request, exc) if isinstance(exc, AppError) else None
 
 
-def answer_error(request: HttpRequest, error: AppError) -> HttpResponse:
-    """Return the error in the form that whoever asked can use."""
+def answer_error(request: HttpRequest, error: AppError, *, page: str = "") -> HttpResponse:
+    """Return the error in the form that whoever asked can use: page, fragment or JSON.
+
+    Args:
+        request: what is answered.
+        error: what went wrong.
+        page: the template for a whole page; by default the one that shows the error's sentence.
+    """
     if wants_json(request):
         body = error_body(error.code, error.message, error.details)
         response: HttpResponse = JsonResponse(body, status=error.status)
     else:
-        template = "_error.html" if request.headers.get("HX-Request") else "error.html"
+        if isinstance(error, NotFound):
+            page = "404.html"  # one answer, whether it does not exist or may not be known of
+        template = "_error.html" if request.headers.get("HX-Request") else page or "error.html"
         response = render(request, template, {"error": error}, status=error.status)
     if error.retry_after_s:
         response.headers["Retry-After"] = str(error.retry_after_s)

@@ -37,12 +37,12 @@ def ready(request: HttpRequest) -> HttpResponse:
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer what Django refuses to read, such as a request with a forged host."""
-    return answer_error(request, InvalidInput("The request cannot be understood."))
+    return answer_error(request, InvalidInput("The request cannot be understood."), page="400.html")
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer a refusal that no view put into words."""
-    return answer_error(request, NotAllowed())
+    return answer_error(request, NotAllowed(), page="403.html")
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -62,5 +62,6 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Answer a form that does not prove to come from a page of ours."""
     return answer_error(
         request,
-        NotAllowed("This page was open for too long, or cookies are off. Reload it and try again."),
+        NotAllowed("This form has expired. Load the page again and send it once more."),
+        page="403_csrf.html",
     )

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from logging import getLogger
+from typing import Any
 
 from django.conf import settings
 
@@ -54,6 +55,22 @@ class Passage:
     score: float
     similarity: float | None
     rank: int
+
+
+# Where the fields of a Passage are read from.
+_COLUMNS = {
+    "chunk_key": "pk",
+    "chunk_id": "uid",
+    "document_id": "document_id",
+    "filename": "document__filename",
+    "title": "document__title",
+    "heading": "heading",
+    "page": "page",
+    "chunk_index": "chunk_index",
+    "start": "start",
+    "end": "end",
+    "content": "text",
+}
 
 
 @dataclass(frozen=True)
@@ -126,14 +143,10 @@ def retrieve(*, user: User, query: str, top_k: int) -> Retrieval:
 
 
 def _search(query: str, organization_id: uuid.UUID, scope: Scope) -> tuple[list[Hit], list[Hit]]:
-    model = get_state(organization_id).model
-    vector = get_embedder(model).embed_query(query)
-    dense = get_vector_index().search(
-        vector, k=CANDIDATES, organization_id=organization_id, within=scope
-    )
-    lexical = get_lexical_index().search(
-        query, k=CANDIDATES, organization_id=organization_id, within=scope
-    )
+    state = get_state(organization_id)
+    vector = get_embedder(state.model).embed_query(query)
+    dense = get_vector_index().search(vector, k=CANDIDATES, state=state, within=scope)
+    lexical = get_lexical_index().search(query, k=CANDIDATES, state=state, within=scope)
     return dense, lexical
 
 
@@ -155,62 +168,40 @@ def _passages(fused: Sequence[_Fused], *, user: User, top_k: int) -> tuple[Passa
 
     SECURITY: the read-back goes through `visible_to`, so that even a wrong index shows nothing.
     """
-    kept: list[tuple[_Fused, DocumentChunk]] = []
-    step = 2 * top_k + 8
+    kept: list[Passage] = []
+    step = top_k + 8
     for first in range(0, len(fused), step):
         hits = fused[first : first + step]
-        chunks = (
-            DocumentChunk.objects.visible_to(user)
-            .select_related("document")
-            .only(
-                "uid",
-                "chunk_index",
-                "page",
-                "start",
-                "end",
-                "heading",
-                "text",
-                "document__filename",
-                "document__title",
-            )
-            .in_bulk([hit.chunk_id for hit in hits])
-        )
+        rows = _read_back(hits, user)
         for hit in hits:
-            chunk = chunks.get(hit.chunk_id)
-            if chunk is not None and not any(_says_the_same(chunk, other) for _, other in kept):
-                kept.append((hit, chunk))
+            if hit.chunk_id not in rows:
+                continue
+            passage = Passage(
+                **rows[hit.chunk_id],
+                score=hit.score,
+                similarity=hit.similarity,
+                rank=len(kept) + 1,
+            )
+            if not any(_says_the_same(passage, other) for other in kept):
+                kept.append(passage)
                 if len(kept) == top_k:
-                    return _ranked(kept)
-    return _ranked(kept)
+                    return tuple(kept)
+    return tuple(kept)
 
 
-def _ranked(kept: Sequence[tuple[_Fused, DocumentChunk]]) -> tuple[Passage, ...]:
-    return tuple(
-        Passage(
-            chunk_key=chunk.pk,
-            chunk_id=chunk.uid,
-            document_id=chunk.document_id,
-            filename=chunk.document.filename,
-            title=chunk.document.title,
-            heading=chunk.heading,
-            page=chunk.page,
-            chunk_index=chunk.chunk_index,
-            start=chunk.start,
-            end=chunk.end,
-            content=chunk.text,
-            score=hit.score,
-            similarity=hit.similarity,
-            rank=rank,
-        )
-        for rank, (hit, chunk) in enumerate(kept, start=1)
-    )
+def _read_back(hits: Sequence[_Fused], user: User) -> dict[int, dict[str, Any]]:
+    """Return the stored fields of a Passage for each hit that the user may read, by key."""
+    chunks = DocumentChunk.objects.visible_to(user).filter(pk__in=[hit.chunk_id for hit in hits])
+    # Rows, not objects: building two dozen models costs more than the query.
+    rows = chunks.order_by().values_list(*_COLUMNS.values())
+    return {row[0]: dict(zip(_COLUMNS, row, strict=True)) for row in rows}
 
 
-def _says_the_same(chunk: DocumentChunk, other: DocumentChunk) -> bool:
-    """Tell whether two chunks are the same text, or overlap by most of the shorter one."""
-    if chunk.text == other.text:
+def _says_the_same(passage: Passage, other: Passage) -> bool:
+    """Tell whether two passages are the same text, or overlap by most of the shorter one."""
+    if passage.content == other.content:
         return True
-    if (chunk.document_id, chunk.page) != (other.document_id, other.page):
+    if (passage.document_id, passage.page) != (other.document_id, other.page):
         return False
-    shared = min(chunk.end, other.end) - max(chunk.start, other.start)
-    return shared >= SAME_SPAN * min(chunk.end - chunk.start, other.end - other.start)
+    shared = min(passage.end, other.end) - max(passage.start, other.start)
+    return shared >= SAME_SPAN * min(passage.end - passage.start, other.end - other.start)

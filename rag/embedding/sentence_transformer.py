@@ -6,7 +6,7 @@ import threading
 from collections.abc import Sequence
 from logging import getLogger
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from django.conf import settings
@@ -58,8 +58,24 @@ class MiniLMEmbedder(Embedder):
 
     def _embed_query(self, text: str) -> Vectors:
         with self._lock:
-            vector: Vectors = self._encode(self._model, [text])[0]
-            return vector
+            return self._encode_one(text)
+
+    def _encode_one(self, text: str) -> Vectors:
+        """Encode without what encode() does for many texts: a quarter of the time of a question.
+
+        The model's own recipe (its 1_Pooling and 2_Normalize): the mean over all tokens; the base
+        class makes the length one.
+        """
+        import torch
+
+        with torch.inference_mode():
+            tokens = self._model.tokenizer(
+                text, truncation=True, max_length=self.max_tokens, return_tensors="pt"
+            )
+            transformer: Any = self._model[0]
+            states = transformer.auto_model(**tokens).last_hidden_state[0]
+            vector: Vectors = states.float().mean(dim=0).numpy()
+        return vector
 
     def _encode(self, model: "SentenceTransformer", texts: list[str]) -> Vectors:
         # encode() sorts by length, so that a batch pads little, and gives the input's order back.

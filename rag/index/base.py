@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from documents.models import DocumentChunk
 from rag.embedding.base import Vectors
 from rag.index.scope import Scope
+from rag.models import OrganizationIndex
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class VectorIndex(ABC):
 
     @abstractmethod
     def search(
-        self, vector: Vectors, *, k: int, organization_id: uuid.UUID, within: Scope
+        self, vector: Vectors, *, k: int, state: OrganizationIndex, within: Scope
     ) -> list[Hit]:
         """Return the k nearest chunks of the documents in `within`, nearest first.
 
@@ -58,7 +59,8 @@ class VectorIndex(ABC):
         Args:
             vector: float32 of unit length, shape (dimension,).
             k: how many, at least 1.
-            organization_id: whose index.
+            state: of the organization's index, read for this search: a copy that is at another
+                version is brought there first.
             within: the documents whose chunks may be returned.
         """
 
@@ -89,7 +91,7 @@ class LexicalIndex(ABC):
         """Take the documents' chunks out, before their rows go, in the caller's transaction."""
 
     @abstractmethod
-    def search(self, query: str, *, k: int, organization_id: uuid.UUID, within: Scope) -> list[Hit]:
+    def search(self, query: str, *, k: int, state: OrganizationIndex, within: Scope) -> list[Hit]:
         """Return the k chunks that match best (BM25), best first; `within` as in VectorIndex."""
 
     @abstractmethod

@@ -25,25 +25,18 @@ class FaissIndex(VectorIndex):
         self._loading = threading.Lock()
 
     def search(
-        self, vector: Vectors, *, k: int, organization_id: uuid.UUID, within: Scope
+        self, vector: Vectors, *, k: int, state: OrganizationIndex, within: Scope
     ) -> list[Hit]:
-        keys = within.keys
-        if not keys:
+        if not within.keys:
             return []
-        found = self._current(organization_id).search(vector, k=k, within=keys)
-        chunks = dict(
-            ChunkEmbedding.objects.filter(pk__in=[key for key, _ in found]).values_list(
-                "pk", "chunk_id"
-            )
-        )
-        # What was removed since the search began has no row any more.
-        return [Hit(chunks[key], score) for key, score in found if key in chunks]
+        found = self._current(state).search(vector, k=k, within=within.keys)
+        return [Hit(key, score) for key, score in found]
 
     def rebuild(self, organization_id: uuid.UUID) -> None:
         state = get_state(organization_id)
         with self._loading:
             self._copies[organization_id] = self._load(state, from_snapshot=False)
-        self._current(organization_id).save(Snapshot(organization_id))
+        self._current(state).save(Snapshot(organization_id))
 
     def refresh_snapshot(self, organization_id: uuid.UUID) -> None:
         state = get_state(organization_id)
@@ -56,13 +49,13 @@ class FaissIndex(VectorIndex):
                 return
         elif not state.version:
             return
-        self._current(organization_id).save(snapshot)
+        self._current(state).save(snapshot)
         self._forget(organization_id)
 
     def health(self, organization_id: uuid.UUID) -> IndexHealth:
-        copy = self._current(organization_id)
+        copy = self._current(get_state(organization_id))
         rows = ChunkEmbedding.objects.of_index(organization_id, copy.model)
-        expected = set(rows.values_list("pk", flat=True))
+        expected = set(rows.values_list("chunk_id", flat=True))
         held = copy.keys()
         return IndexHealth(
             backend="faiss",
@@ -78,9 +71,9 @@ class FaissIndex(VectorIndex):
         with self._loading:
             self._copies.pop(organization_id, None)
 
-    def _current(self, organization_id: uuid.UUID) -> IndexCopy:
+    def _current(self, state: OrganizationIndex) -> IndexCopy:
         """Return this process's copy, brought to the database's version."""
-        state = get_state(organization_id)
+        organization_id = state.pk
         copy = self._copies.get(organization_id)
         if copy is not None and copy.model == state.model and self._is_current(copy, state):
             return copy
@@ -117,7 +110,7 @@ class FaissIndex(VectorIndex):
                 {document.hex for document in documents},
                 list(
                     rows.filter(document_id__in=documents).values_list(
-                        "pk", "document_id", "vector"
+                        "chunk_id", "document_id", "vector"
                     )
                 ),
                 version=state.version,
@@ -133,13 +126,15 @@ class FaissIndex(VectorIndex):
         dimension = get_embedder(state.model).dimension
         copy = IndexCopy(model=state.model, dimension=dimension, version=state.version)
         rows = ChunkEmbedding.objects.of_index(state.pk, state.model)
-        documents = dict(rows.values_list("pk", "document_id"))
+        documents = dict(rows.values_list("chunk_id", "document_id"))
         stored = Snapshot(state.pk).load(model=state.model, dimension=dimension)
         if stored is not None and from_snapshot and stored.version <= state.version:
             documents = copy.take_over(stored, documents)
-        missing = rows.filter(pk__in=documents) if len(documents) < 500 else rows
+        missing = rows.filter(chunk_id__in=documents) if len(documents) < 500 else rows
         batch: list[Row] = []
-        for row in missing.values_list("pk", "document_id", "vector").iterator(chunk_size=5_000):
+        for row in missing.values_list("chunk_id", "document_id", "vector").iterator(
+            chunk_size=5_000
+        ):
             if row[0] in documents:
                 batch.append(row)
             if len(batch) == 5_000:

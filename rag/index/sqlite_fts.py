@@ -9,25 +9,25 @@ import re
 import threading
 import uuid
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from django.db import connection
 
 from documents.models import DocumentChunk
 from rag.index.base import Hit, IndexHealth, LexicalIndex
 from rag.index.scope import Scope
-from rag.index.versions import get_state
+from rag.models import OrganizationIndex
 from rag.words import STOP_WORDS
 
 # Rows that a query may rank. FTS5 scores every row that matches, at about a microsecond each, so
 # words are added from the rarest on until their rows are this many; the rest would add little.
-ROW_BUDGET = 20_000
+# On SciFact (20k chunks, long claims): nDCG@10 0.687 without a limit, 0.683 with 8,000, 0.672 with
+# 4,000, for 13, 10 and 6 ms.
+ROW_BUDGET = 8_000
 # Most words of a question that are looked up at all.
 MAX_WORDS = 48
-# Weights of title, heading and text in BM25.
-WEIGHTS = "1.0, 1.0, 1.0"
-# Ranked rows that are checked against the scope before it is asked the other way round.
-CHECKED_ROWS = 1_000
+# Weights of the columns in BM25: document (not indexed), title, heading, text.
+WEIGHTS = "0.0, 1.0, 1.0, 1.0"
 _WORD = re.compile(r"\w+")
 
 
@@ -39,10 +39,13 @@ class SqliteFtsIndex(LexicalIndex):
 
     def add(self, organization_id: uuid.UUID, chunks: Sequence[DocumentChunk], title: str) -> None:
         table = _ensure_table(organization_id)
-        rows = [(chunk.pk, title, chunk.heading, chunk.text) for chunk in chunks]
+        rows = [
+            (chunk.pk, chunk.document_id.hex, title, chunk.heading, chunk.text) for chunk in chunks
+        ]
         with connection.cursor() as cursor:
             cursor.executemany(
-                f"INSERT INTO {table} (rowid, title, heading, text) VALUES (%s, %s, %s, %s)",  # noqa: S608
+                f"INSERT INTO {table} (rowid, document, title, heading, text) "  # noqa: S608
+                "VALUES (%s, %s, %s, %s, %s)",
                 rows,
             )
 
@@ -57,16 +60,15 @@ class SqliteFtsIndex(LexicalIndex):
                 [json.dumps(list(keys))],
             )
 
-    def search(self, query: str, *, k: int, organization_id: uuid.UUID, within: Scope) -> list[Hit]:
+    def search(self, query: str, *, k: int, state: OrganizationIndex, within: Scope) -> list[Hit]:
         words = _words(query)
         if not words or not within.keys:
             return []
-        table = _ensure_table(organization_id)
-        match = self._match(table, organization_id, words)
+        table = _ensure_table(state.pk)
+        match = self._match(table, state.version, words)
         if match is None:
             return []
-        found = _best_of_all(table, match, k, within)
-        return _best_of_scope(table, match, k, within) if found is None else found
+        return _best(table, match, k, within)
 
     def rebuild(self, organization_id: uuid.UUID) -> None:
         table = _ensure_table(organization_id)
@@ -100,9 +102,8 @@ class SqliteFtsIndex(LexicalIndex):
             extra=len(held - expected),
         )
 
-    def _match(self, table: str, organization_id: uuid.UUID, words: list[str]) -> str | None:
+    def _match(self, table: str, version: int, words: list[str]) -> str | None:
         """Return the FTS5 expression for the words worth looking up; None when no row has any."""
-        version = get_state(organization_id).version
         counts = self._frequencies.get(table, version, words)
         known = sorted((word for word in words if counts[word]), key=lambda word: counts[word])
         if not known:
@@ -154,59 +155,19 @@ def _rows_with(table: str, word: str) -> int:
         return count
 
 
-def _best_of_all(table: str, match: str, k: int, within: Scope) -> list[Hit] | None:
-    """Walk down the ranking until k rows of the scope are found; None when they are too rare."""
+def _best(table: str, match: str, k: int, within: Scope) -> list[Hit]:
+    """Walk down the ranking until k rows of the scope are found or no row is left."""
+    sql = (
+        f"SELECT rowid, rank, document FROM {table} WHERE {table} MATCH %s "  # noqa: S608
+        f"AND rank MATCH 'bm25({WEIGHTS})' ORDER BY rank"
+    )
     found: list[Hit] = []
-    checked = 0
-    for ranked in _ranked(table, match):
-        found += _inside(ranked, within)
-        checked += len(ranked)
-        if len(found) >= k:
-            return found[:k]
-        if checked >= CHECKED_ROWS:
-            return None
-    return found
-
-
-def _best_of_scope(table: str, match: str, k: int, within: Scope) -> list[Hit]:
-    """Rank only the chunks of the scope, which are few against the rows that match."""
-    chunks = DocumentChunk.objects.filter(document__in=within.documents)
-    keys = json.dumps(list(chunks.values_list("pk", flat=True)))
-    # The plus sign keeps SQLite from running the match once for each key.
-    sql = (
-        f"SELECT rowid, rank FROM {table} WHERE {table} MATCH %s "  # noqa: S608
-        f"AND +rowid IN (SELECT value FROM json_each(%s)) AND rank MATCH 'bm25({WEIGHTS})' "
-        "ORDER BY rank LIMIT %s"
-    )
     with connection.cursor() as cursor:
-        cursor.execute(sql, [match, keys, k])
-        return [Hit(key, -rank) for key, rank in cursor.fetchall()]
-
-
-def _ranked(table: str, match: str, batch: int = 250) -> Iterator[list[tuple[int, float]]]:
-    """Yield (key, rank) of the rows that match, best first, in batches."""
-    sql = (
-        f"SELECT rowid, rank FROM {table} WHERE {table} MATCH %s "  # noqa: S608
-        f"AND rank MATCH 'bm25({WEIGHTS})' ORDER BY rank LIMIT %s"
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [match, CHECKED_ROWS])
-        while rows := cursor.fetchmany(batch):
-            yield rows
-
-
-def _inside(ranked: Sequence[tuple[int, float]], within: Scope) -> list[Hit]:
-    """Keep the rows of documents in the scope, in order. FTS5 ranks are lower for better."""
-    documents = dict(
-        DocumentChunk.objects.filter(pk__in=[key for key, _ in ranked]).values_list(
-            "pk", "document_id"
-        )
-    )
-    return [
-        Hit(key, -rank)
-        for key, rank in ranked
-        if key in documents and documents[key].hex in within.keys
-    ]
+        cursor.execute(sql, [match])
+        while len(found) < k and (rows := cursor.fetchmany(k)):
+            # FTS5 ranks are lower for better.
+            found += [Hit(key, -rank) for key, rank, document in rows if document in within.keys]
+    return found[:k]
 
 
 def _words(query: str) -> list[str]:
@@ -223,6 +184,7 @@ def _ensure_table(organization_id: uuid.UUID) -> str:
         if cursor.fetchone() is None:
             cursor.execute(
                 f"CREATE VIRTUAL TABLE IF NOT EXISTS {table} USING fts5("
-                "title, heading, text, tokenize='porter unicode61 remove_diacritics 2')"
+                "document UNINDEXED, title, heading, text, "
+                "tokenize='porter unicode61 remove_diacritics 2')"
             )
     return table

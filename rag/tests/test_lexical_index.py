@@ -5,6 +5,7 @@ from documents.services import delete_documents
 from rag.index import sqlite_fts
 from rag.index.scope import Scope
 from rag.index.sqlite_fts import SqliteFtsIndex
+from rag.index.versions import get_state
 from rag.models import ChunkEmbedding
 from rag.tests.library import publish_texts, published
 
@@ -12,7 +13,7 @@ from rag.tests.library import publish_texts, published
 def search(organization, query: str, *, k: int = 10, within=None) -> list[str]:
     documents = Document.objects.all() if within is None else within
     hits = SqliteFtsIndex().search(
-        query, k=k, organization_id=organization.pk, within=Scope(documents)
+        query, k=k, state=get_state(organization.pk), within=Scope(documents)
     )
     texts = dict(ChunkEmbedding.objects.values_list("chunk_id", "chunk__text"))
     return [texts[hit.chunk_id] for hit in hits]
@@ -20,7 +21,7 @@ def search(organization, query: str, *, k: int = 10, within=None) -> list[str]:
 
 def scores(organization, query: str) -> list[float]:
     hits = SqliteFtsIndex().search(
-        query, k=10, organization_id=organization.pk, within=Scope(Document.objects.all())
+        query, k=10, state=get_state(organization.pk), within=Scope(Document.objects.all())
     )
     return [hit.score for hit in hits]
 
@@ -60,13 +61,13 @@ def test_a_removed_or_replaced_document_is_not_found(owner, admin):
     assert (health.missing, health.extra) == (0, 0)
 
 
-def test_the_scope_limits_the_search_when_matches_outside_are_many(owner, monkeypatch):
-    monkeypatch.setattr(sqlite_fts, "CHECKED_ROWS", 5)
+def test_the_scope_limits_the_search_however_many_better_matches_lie_outside(owner):
     for number in range(20):
         published(owner, f"expense expense {number}")
     wanted = published(owner, "one expense in a much longer text than all of the others have")
     scope = Document.objects.filter(pk=wanted.pk)
-    assert search(owner.organization, "expense", within=scope) == [wanted.chunks.get().text]
+    found = search(owner.organization, "expense", k=2, within=scope)
+    assert found == [wanted.chunks.get().text]
 
 
 def test_another_organization_moves_neither_results_nor_scores(owner, outsider):
@@ -86,7 +87,7 @@ def test_common_words_are_dropped_when_rarer_ones_are_there(owner, monkeypatch):
     published(owner, "common needle")
     index = SqliteFtsIndex()
     table = sqlite_fts._ensure_table(owner.organization_id)
-    match = index._match(table, owner.organization_id, ["common", "needle", "absent"])
+    match = index._match(table, 1, ["common", "needle", "absent"])
     assert match == '"needle"'
     assert search(owner.organization, "common needle") == ["common needle"]
 

@@ -14,6 +14,7 @@ from rag.embedding.registry import get_embedder
 from rag.index.faiss_index import FaissIndex
 from rag.index.faiss_snapshot import Snapshot
 from rag.index.scope import Scope
+from rag.index.versions import get_state
 from rag.models import ChunkEmbedding, IndexChange
 from rag.tests.library import publish_texts, published, uploaded
 
@@ -24,16 +25,16 @@ def embed(text: str) -> np.ndarray:
 
 def search(index: FaissIndex, organization, text: str, *, k: int = 10, within=None) -> list[str]:
     documents = Document.objects.all() if within is None else within
-    hits = index.search(
-        embed(text), k=k, organization_id=organization.pk, within=Scope(documents)
-    )
+    hits = index.search(embed(text), k=k, state=get_state(organization.pk), within=Scope(documents))
     texts = dict(ChunkEmbedding.objects.values_list("chunk_id", "chunk__text"))
     return [texts[hit.chunk_id] for hit in hits]
 
 
 def test_the_nearest_chunk_comes_first(owner):
     published(owner, "annual leave is thirty days", "laptops are replaced every four years")
-    assert search(FaissIndex(), owner.organization, "how old may laptops be")[0].startswith("laptops")
+    assert search(FaissIndex(), owner.organization, "how old may laptops be")[0].startswith(
+        "laptops"
+    )
 
 
 def test_an_empty_scope_finds_nothing(owner):
@@ -129,7 +130,9 @@ class TestSnapshots:
         delete_documents(documents=Document.objects.filter(pk=beta.pk), actor=admin)
         assert self.texts(owner) == {"gamma"}
 
-    @pytest.mark.parametrize("damage", ["truncate", "flip", "empty", "missing", "manifest", "foreign"])
+    @pytest.mark.parametrize(
+        "damage", ["truncate", "flip", "empty", "missing", "manifest", "foreign"]
+    )
     def test_a_damaged_snapshot_is_noticed_and_not_used(self, owner, saved, damage):
         file = saved._folder / saved.manifest().file
         content = bytearray(file.read_bytes())
@@ -158,7 +161,7 @@ class TestSnapshots:
         hits = index.search(
             embed("other"),
             k=1,
-            organization_id=owner.organization_id,
+            state=get_state(owner.organization_id),
             within=Scope(Document.objects.all()),
         )
         assert hits[0].score == pytest.approx(1.0, abs=1e-5)
@@ -221,18 +224,14 @@ class ExactSearchProperty(TestCase):
         scope = data.draw(st.sets(st.sampled_from(sorted(texts)))) if texts else set()
         vector = embed(query)
         expected = sorted(
-            (
-                float(embed(text) @ vector)
-                for document in scope
-                for text in texts[document]
-            ),
+            (float(embed(text) @ vector) for document in scope for text in texts[document]),
             reverse=True,
         )
         for process in processes:
             hits = process.search(
                 vector,
                 k=100,
-                organization_id=organization.pk,
+                state=get_state(organization.pk),
                 within=Scope(Document.objects.filter(pk__in=scope)),
             )
             np.testing.assert_allclose([hit.score for hit in hits], expected, atol=1e-5)

@@ -1,0 +1,177 @@
+"""Fills a throw-away installation with many chunks of real text, without embedding each of them.
+
+A few thousand real chunks are embedded; the rest are their jittered copies, so that vectors keep
+the spread of real ones and words their real frequencies.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import uuid
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+CORPUS = ROOT.parent / "shared" / "data" / "scifact"
+CHUNKS_A_DOCUMENT = 20
+REAL_CHUNKS = 3_000
+PASSWORD = "benchmark-password-1"  # noqa: S105
+# Who sees which share of the organization's documents.
+PEOPLE = {"0.1%": "few@bench.test", "10%": "some@bench.test", "100%": "all@bench.test"}
+SHARES = {"0.1%": 0.001, "10%": 0.1}
+
+
+def start_installation() -> Path:
+    """Make an empty installation in a temporary folder, and load Django on it."""
+    folder = Path(tempfile.mkdtemp(prefix="knowledge-bench-"))
+    os.environ.update(
+        DATA_DIR=str(folder),
+        DJANGO_SETTINGS_MODULE="knowledge.settings.dev",
+        LOG_LEVEL="WARNING",
+        HF_HUB_OFFLINE="1",
+    )
+    sys.path.insert(0, str(ROOT))
+    migrate = [sys.executable, str(ROOT / "manage.py"), "migrate", "--verbosity", "0"]
+    subprocess.run(migrate, check=True, cwd=ROOT)
+    import django
+
+    django.setup()
+    return folder
+
+
+def read_texts(folder: Path, *, limit: int) -> list[str]:
+    """Return up to `limit` chunks of about 500 characters from `corpus.jsonl`."""
+    texts = []
+    with (folder / "corpus.jsonl").open(encoding="utf-8") as file:
+        for line in file:
+            row = json.loads(line)
+            text = f"{row['title']} {row['text']}"
+            texts += [text[i : i + 500] for i in range(0, max(1, len(text) - 100), 400)]
+            if len(texts) >= limit:
+                break
+    return texts[:limit]
+
+
+def read_queries(folder: Path, *, limit: int) -> list[str]:
+    """Return up to `limit` questions from `queries.jsonl`."""
+    with (folder / "queries.jsonl").open(encoding="utf-8") as file:
+        return [json.loads(line)["text"] for line in file][:limit]
+
+
+def seed_people() -> dict[str, object]:
+    """Make one organization, and one person for each share of its documents."""
+    from accounts.models import Organization, User
+
+    organization = Organization.objects.create(name="Benchmark")
+    return {
+        share: User.objects.create_user(
+            email, PASSWORD, organization=organization, role="admin" if share == "100%" else "user"
+        )
+        for share, email in PEOPLE.items()
+    }
+
+
+def seed_documents(people: dict, texts: list[str], vectors: np.ndarray, *, chunks: int) -> None:
+    """Publish documents of 20 chunks until the organization has `chunks`."""
+    from django.db import transaction
+
+    from documents.models import DocumentChunk
+
+    present = DocumentChunk.objects.count()
+    total = chunks // CHUNKS_A_DOCUMENT
+    rng = np.random.default_rng(chunks)
+    for first in range(present // CHUNKS_A_DOCUMENT, total, 100):
+        with transaction.atomic():
+            for number in range(first, min(first + 100, total)):
+                _publish(_owner(people, number), number, texts, vectors, rng)
+
+
+def _owner(people: dict, number: int) -> object:
+    """Spread the owners evenly, so that every size has its shares."""
+    if number % 1000 == 7:
+        return people["0.1%"]
+    return people["10%"] if number % 10 == 3 else people["100%"]
+
+
+def _publish(owner, number: int, texts: list[str], vectors: np.ndarray, rng) -> None:
+    from documents.models import Document, DocumentChunk
+    from rag.index.registry import get_lexical_index
+    from rag.index.versions import record_changes
+    from rag.models import ChunkEmbedding
+
+    document = Document.objects.create(
+        organization=owner.organization,
+        uploaded_by=owner,
+        filename=f"report {number}.txt",
+        extension="txt",
+        content_type="text/plain",
+        size=1,
+        sha256="0" * 64,
+        file=f"{uuid.uuid4()}.txt",
+        status="completed",
+        chunk_count=CHUNKS_A_DOCUMENT,
+    )
+    chosen = rng.integers(0, len(texts), CHUNKS_A_DOCUMENT)
+    noise = rng.standard_normal((CHUNKS_A_DOCUMENT, vectors.shape[1])).astype(np.float32)
+    jittered = vectors[chosen] + 0.02 * noise
+    jittered /= np.linalg.norm(jittered, axis=1, keepdims=True)
+    rows = DocumentChunk.objects.bulk_create(
+        DocumentChunk(
+            document=document,
+            chunk_index=i,
+            page=1,
+            start=400 * i,
+            end=400 * i + 500,
+            text=_varied(texts[c], rng),
+        )
+        for i, c in enumerate(chosen)
+    )
+    ChunkEmbedding.objects.bulk_create(
+        ChunkEmbedding(
+            organization=owner.organization,
+            document=document,
+            chunk=row,
+            model="all-MiniLM-L6-v2",
+            vector=vector.astype("<f4").tobytes(),
+        )
+        for row, vector in zip(rows, jittered, strict=True)
+    )
+    get_lexical_index().add(owner.organization_id, rows, document.display_title)
+    record_changes(owner.organization_id, [document.pk])
+
+
+def _varied(text: str, rng) -> str:
+    """Return the text with its words turned round at one point, so that copies differ."""
+    words = text.split()
+    at = int(rng.integers(0, max(1, len(words))))
+    return " ".join(words[at:] + words[:at])
+
+
+def percentile(values: list[float], share: float) -> float:
+    """Return the value below which that share of the values lies."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def machine() -> dict[str, object]:
+    """Describe the machine the numbers come from."""
+    import platform
+
+    model = next(
+        (
+            line.split(":", 1)[1].strip()
+            for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+            if line.startswith("model name")
+        ),
+        platform.processor(),
+    )
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024**3
+    return {
+        "processor": model,
+        "cores": os.cpu_count(),
+        "memory_gib": round(memory, 1),
+        "python": platform.python_version(),
+    }

@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from rag.embedding import sentence_transformer
+from rag.embedding.base import Embedder
+from rag.embedding.fake import FakeEmbedder
+from rag.embedding.registry import get_embedder
+
+
+class Broken(Embedder):
+    name = "broken"
+    dimension = 2
+    max_tokens = 1
+
+    def __init__(self, vectors) -> None:
+        self.vectors = np.asarray(vectors, dtype=np.float32)
+
+    def _embed_passages(self, texts):
+        return self.vectors
+
+    def _embed_query(self, text):
+        return self.vectors[0]
+
+
+@pytest.mark.parametrize("vectors", [[[1, 2, 3]], [[0, 0]], [[float("nan"), 1]], [[1, 0], [0, 1]]])
+def test_a_model_that_gives_nonsense_is_noticed(vectors):
+    with pytest.raises(ValueError, match="broken gave"):
+        Broken(vectors).embed_passages(["one"])
+
+
+def test_every_vector_has_length_one():
+    vectors = FakeEmbedder().embed_passages(["a few words", "", "more of them"])
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
+
+
+def test_no_text_gives_no_vector():
+    assert FakeEmbedder().embed_passages([]).shape == (0, 64)
+
+
+def test_an_unknown_model_is_named(settings):
+    with pytest.raises(ImproperlyConfigured, match="'nonsense' is not one of"):
+        get_embedder("nonsense")
+
+
+def test_other_weights_are_refused(tmp_path):
+    file = tmp_path / "model.safetensors"
+    file.write_bytes(b"not the model")
+    with pytest.raises(ImproperlyConfigured, match="not the published model"):
+        sentence_transformer._check_weights(file)
+
+
+@pytest.mark.model
+class TestTheRealModel:
+    TEXTS = (
+        "Employees have thirty days of annual leave.",
+        "Laptops are replaced every four years.",
+        "x",
+        "A long sentence about travel expenses. " * 30,
+    )
+
+    @pytest.fixture(scope="class")
+    def model(self) -> Embedder:
+        return get_embedder("all-MiniLM-L6-v2")
+
+    def test_a_question_is_nearest_to_its_answer(self, model):
+        vectors = model.embed_passages(self.TEXTS)
+        assert vectors.shape == (4, 384)
+        query = model.embed_query("How much vacation do I get?")
+        assert int(np.argmax(vectors @ query)) == 0
+
+    def test_a_question_and_a_passage_of_the_same_words_have_the_same_vector(self, model):
+        passages = model.embed_passages(self.TEXTS)
+        queries = np.stack([model.embed_query(text) for text in self.TEXTS])
+        assert ((passages * queries).sum(axis=1) > 0.999).all()
+
+    def test_bfloat16_is_refused_when_it_differs(self, settings, monkeypatch):
+        settings.EMBEDDING_PRECISION = "bfloat16"
+        monkeypatch.setattr(sentence_transformer, "LEAST_COSINE", 1.01)
+        assert sentence_transformer.MiniLMEmbedder().precision == "float32"

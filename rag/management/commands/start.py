@@ -37,9 +37,9 @@ class Command(BaseCommand):
             lines += [
                 "",
                 "Ask the sample handbook, for example:",
-                "  How many days of annual leave do I get?",
-                "  Who has to approve a laptop that costs 2,400 euros?",
-                "  My phone with company mail was stolen. What do I do?",
+                "  How much may a hotel in Paris cost?",
+                "  How many days may I work from another country?",
+                "  How soon do I have to report a lost laptop?",
             ]
         lines += ["", f"Data: {settings.DATA_DIR}", "Ctrl-C stops it.", ""]
         self.stdout.write("\n".join(lines))

@@ -11,9 +11,11 @@ from typing import Any
 from django.conf import settings
 from django.core.files.base import File
 from django.core.files.storage import default_storage
+from django.db import transaction
 from django.utils import timezone
 
 from documents.models import FileDeletion
+from documents.querysets import FileDeletionQuerySet
 from documents.upload_limit import too_large
 from knowledge.lib.errors import Unavailable
 
@@ -127,25 +129,32 @@ def forget(paths: Sequence[str]) -> None:
 
 def remove(paths: Sequence[str]) -> int:
     """Remove files that stand in the journal, and their entries; return how many went."""
-    return sum(_remove(entry) for entry in FileDeletion.objects.filter(path__in=paths))
+    return _remove(FileDeletion.objects.filter(path__in=paths))
 
 
 def remove_due(*, limit: int = 1_000) -> int:
     """Remove what crashed or failed removals and uploads left; return how many files went."""
-    due = FileDeletion.objects.due(timezone.now())[:limit]
-    return sum(_remove(entry) for entry in due)
+    return _remove(FileDeletion.objects.due(timezone.now())[:limit])
 
 
-def _remove(entry: FileDeletion) -> bool:
-    """Remove one file; when that fails the entry stays for a later try."""
-    # The claim is one comparing update: either the upload keeps the file or this removes it.
-    mine = FileDeletion.objects.filter(pk=entry.pk, not_before=entry.not_before)
-    if not mine.update(not_before=timezone.now() + RETRY_AFTER):
-        return False
+def _remove(entries: FileDeletionQuerySet) -> int:
+    """Remove files; where that fails the entry stays for a later try."""
+    # The claim changes the date, by which an upload knows its reservation: either the upload
+    # keeps the file or this removes it. No transaction is open while the storage works.
+    with transaction.atomic():
+        claimed = list(entries.select_for_update())
+        keys = [entry.pk for entry in claimed]
+        again = timezone.now() + RETRY_AFTER
+        FileDeletion.objects.filter(pk__in=keys).update(not_before=again)
+    gone = [entry.pk for entry in claimed if _is_removed(entry.path)]
+    FileDeletion.objects.filter(pk__in=gone).delete()
+    return len(gone)
+
+
+def _is_removed(path: str) -> bool:
     try:
-        default_storage.delete(entry.path)
+        default_storage.delete(path)
     except Exception:  # Each storage has errors of its own, and one file must not keep the others.
-        logger.exception("file removal failed", extra={"file": entry.path})
+        logger.exception("file removal failed", extra={"file": path})
         return False
-    FileDeletion.objects.filter(pk=entry.pk).delete()
     return True

@@ -18,6 +18,7 @@ from documents.filenames import display_name
 from documents.models import Document, storage_path
 from documents.projection import projection
 from documents.querysets import DocumentQuerySet
+from documents.removal import delete_rows
 from knowledge.lib import context
 from knowledge.lib.errors import Conflict, InvalidInput, NotAllowed, NotFound
 
@@ -178,7 +179,7 @@ def _delete_batch(keys: Sequence[uuid.UUID], actor: User) -> int:
     files.forget(paths)
     for document in documents:
         _record("document.deleted", document, actor, size=document.size)
-    Document.objects.filter(pk__in=[document.pk for document in documents]).delete()
+    delete_rows([document.pk for document in documents])
     transaction.on_commit(lambda: files.remove(paths), robust=True)
     return len(documents)
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.core.files.storage import default_storage
 
 from accounts.models import AuditEvent
@@ -183,3 +184,23 @@ def test_django_admin_deletes_through_the_service(page_as, upload, admin, outsid
 
     answer = client.post(f"/admin/documents/document/{other.pk}/delete/", {"post": "yes"})
     assert set(Document.objects.all()) == {other}
+
+
+def test_what_other_apps_keep_of_a_chunk_follows_it(completed, admin):
+    model = apps.get_model
+    document, other = completed(), completed()
+    conversation = model("rag", "Conversation").objects.create(user=admin)
+    answer = model("rag", "Message").objects.create(conversation=conversation, role="assistant")
+    for number, doc in enumerate((document, other), 1):
+        chunk = doc.chunks.get(chunk_index=0)
+        model("rag", "ChunkEmbedding").objects.create(
+            organization=doc.organization, document=doc, chunk=chunk, model="fake", vector=b""
+        )
+        answer.sources.create(
+            number=number, document=doc, chunk=chunk, page=1, start=0, end=1, score=1
+        )
+    services.delete_document(document=document, actor=admin)
+    assert {e.document for e in model("rag", "ChunkEmbedding").objects.all()} == {other}
+    lost, kept = answer.sources.order_by("number")
+    assert (lost.document, lost.chunk) == (None, None)
+    assert (kept.document, kept.chunk) == (other, other.chunks.get(chunk_index=0))

@@ -7,7 +7,7 @@
     const link = event.target instanceof Element ? event.target.closest("a[data-delete]") : null;
     if (!link) return;
     event.preventDefault();
-    const question = `Delete “${link.dataset.delete}”? The file, its text and its passages go for everybody. This cannot be undone.`;
+    const question = `Delete “${link.dataset.delete}” for everybody? This cannot be undone.`;
     window.knowledge.confirmWith(question, "Delete", () => {
       const form = document.createElement("form");
       form.method = "post";

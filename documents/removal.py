@@ -1,0 +1,35 @@
+"""Deletes the rows of documents in a handful of statements, however many chunks they have."""
+
+import uuid
+from collections.abc import Sequence
+
+from django.db import models
+
+from documents.models import Document, DocumentChunk
+
+
+def delete_rows(keys: Sequence[uuid.UUID]) -> None:
+    """Delete the documents with all that hangs on them, inside the caller's transaction.
+
+    Django's own cascade reads every chunk and asks for what refers to each some hundred at a
+    time, which takes a minute where this takes seconds. Rows of other apps that refer to chunks
+    follow their `on_delete`; one that this overlooked would fail the database's foreign key.
+    """
+    chunks = DocumentChunk.objects.filter(document__in=keys)
+    for relation in DocumentChunk._meta.related_objects:
+        _follow(relation, keys)
+    chunks._raw_delete(chunks.db)
+    Document.objects.filter(pk__in=keys).delete()
+
+
+def _follow(relation: models.ForeignObjectRel, keys: Sequence[uuid.UUID]) -> None:
+    """Do to the rows at the other end what their field says for a chunk that goes."""
+    field = relation.field
+    referring = relation.related_model._base_manager.filter(**{f"{field.name}__document__in": keys})
+    on_delete = getattr(relation, "on_delete", None)
+    if on_delete is models.CASCADE:
+        referring.delete()
+    elif on_delete is models.SET_NULL:
+        referring.update(**{field.name: None})
+    else:
+        raise NotImplementedError(f"{relation.related_model.__name__}.{field.name}: on_delete")

@@ -7,7 +7,10 @@ from typing import Any
 
 from knowledge.lib import context
 
-_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {
+    *("message", "asctime", "taskName"),
+    "color_message",  # uvicorn's second copy of the message, for terminals
+}
 _FROM_CONTEXT = ("request_id", "user_id", "role")
 
 

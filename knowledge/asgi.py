@@ -2,8 +2,11 @@
 
 import os
 
+from django.conf import settings
 from django.core.asgi import get_asgi_application
+
+from knowledge.lib.body_limit import BodyLimit
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "knowledge.settings.dev")
 
-application = get_asgi_application()
+application = BodyLimit(get_asgi_application(), max_bytes=settings.MAX_REQUEST_BYTES)

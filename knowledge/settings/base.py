@@ -147,6 +147,8 @@ FILE_UPLOAD_HANDLERS = [
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]
 MAX_UPLOAD_BYTES = env.integer("MAX_UPLOAD_BYTES", 50 * 1024 * 1024, minimum=1)
+# A form may send several files at once; the rest of a longer request is not even read.
+MAX_REQUEST_BYTES = 4 * MAX_UPLOAD_BYTES + 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FILES = env.integer("MAX_FILES_PER_REQUEST", 50, minimum=1)
 
 # --- people -------------------------------------------------------------------------------------

@@ -76,7 +76,8 @@ def test_no_other_module_reads_the_environment() -> None:
         for path in (ROOT / app).rglob("*.py")
         if "tests" not in path.parts and READS.search(path.read_text())
     ]
-    assert readers == ["knowledge/env.py"]
+    # A test run chooses its own folder, whatever the environment says.
+    assert set(readers) - {"knowledge/settings/test.py"} == {"knowledge/env.py"}
 
 
 # --- readers ------------------------------------------------------------------------------------

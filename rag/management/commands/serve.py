@@ -1,21 +1,16 @@
 """`manage.py serve`: the web server, with the settings that streamed answers need."""
 
-import threading
 from typing import Any
 
 import uvicorn
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from rag.embedding.registry import get_embedder
-
 
 class Command(BaseCommand):
     help = "Runs the web server on HOST:PORT."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        # Loading the model takes seconds, which the first question would else have to wait.
-        threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
         uvicorn.run(
             "knowledge.asgi:application",
             host=settings.HOST,
@@ -31,7 +26,3 @@ class Command(BaseCommand):
             # An open stream would else keep the server alive for as long as its browser stays.
             timeout_graceful_shutdown=3,
         )
-
-
-def _warm_up() -> None:
-    get_embedder().embed_query("warm up")

@@ -19,12 +19,12 @@ import numpy as np
 from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db import OperationalError, connection, transaction
-from documents.extraction.runner import extract_file
 
 from documents import leases
 from documents.chunking import Chunk, chunk_pages
 from documents.exceptions import DocumentFailure
 from documents.extraction.base import ExtractedDocument
+from documents.extraction.runner import extract_file
 from documents.leases import Lease
 from documents.models import Document, DocumentChunk, Page
 from knowledge.lib import context

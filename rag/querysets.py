@@ -58,6 +58,6 @@ class UsageRecordQuerySet(QuerySet["UsageRecord"]):
         """Return the organization's for its admins, else the user's own."""
         if not user.is_active:
             return self.none()
-        if user.is_organization_admin:
+        if user.is_organization_admin and user.organization_id is not None:
             return self.filter(organization_id=user.organization_id)
         return self.filter(user_id=user.pk)

@@ -141,7 +141,7 @@ class OrganizationScopedInline(OrganizationScope, admin.TabularInline):
 class ReadOnlyAdmin(OrganizationScopedAdmin):
     """History: nobody adds to it, changes it or takes from it by hand."""
 
-    actions = None
+    actions: Any = None
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False

@@ -287,6 +287,8 @@ EMBEDDING_MODEL = env.choice("EMBEDDING_MODEL", "all-MiniLM-L6-v2", list(EMBEDDE
 EMBEDDING_THREADS = env.integer(
     "EMBEDDING_THREADS", 0, minimum=0
 )  # 0: 1 in the web, all in a worker
+# Load model and indexes when the server starts, rather than at the first question.
+WARM_UP = env.boolean("WARM_UP", True)
 EMBEDDING_PRECISION = env.choice("EMBEDDING_PRECISION", "auto", ["auto", "float32", "bfloat16"])
 VECTOR_INDEXES = {"faiss": "rag.index.faiss_index.FaissIndex"}
 VECTOR_INDEX = env.choice("VECTOR_INDEX", "faiss", list(VECTOR_INDEXES))

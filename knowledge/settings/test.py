@@ -1,10 +1,14 @@
 """Fast, silent and without a model: what the tests use unless one asks for the real parts."""
 
+import atexit
 import os
+import shutil
 import tempfile
 
-# A test run writes nowhere but into a folder of its own.
-os.environ.setdefault("DATA_DIR", tempfile.mkdtemp(prefix="knowledge-test-"))
+# A test run writes nowhere but into a folder of its own, whatever the environment says: tests
+# delete what they made.
+os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="knowledge-test-")
+atexit.register(shutil.rmtree, os.environ["DATA_DIR"], ignore_errors=True)
 
 from knowledge.settings.base import *  # noqa: F403
 from knowledge.settings.base import DATA_DIR, DATABASES, Q_CLUSTER
@@ -16,5 +20,6 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMBEDDING_MODEL = "fake"
 LLM_PROVIDER = "extractive"
+WARM_UP = False
 LOGGING = None
 Q_CLUSTER = {**Q_CLUSTER, "sync": False}

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from rag.api.index_views import IndexHealthView, IndexRebuildView
 from rag.api.views import (
     ChatView,
     ConversationViewSet,
@@ -22,5 +23,7 @@ urlpatterns = [
         name="api-conversation",
     ),
     path("messages/<uuid:message_id>/feedback", FeedbackView.as_view(), name="api-feedback"),
+    path("index/health", IndexHealthView.as_view(), name="api-index-health"),
+    path("index/rebuild", IndexRebuildView.as_view(), name="api-index-rebuild"),
     path("usage", UsageView.as_view(), name="api-usage"),
 ]

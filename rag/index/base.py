@@ -72,6 +72,9 @@ class VectorIndex(ABC):
     def health(self, organization_id: uuid.UUID) -> IndexHealth:
         """Compare the index with the rows."""
 
+    def warm_up(self, state: OrganizationIndex) -> None:  # noqa: B027
+        """Load what the first search would load; nothing where the index lives in the database."""
+
     def refresh_snapshot(self, organization_id: uuid.UUID) -> None:  # noqa: B027
         """Write what makes the next start fast, when what is written lies far enough behind.
 

@@ -38,6 +38,9 @@ class FaissIndex(VectorIndex):
             self._copies[organization_id] = self._load(state, from_snapshot=False)
         self._current(state).save(Snapshot(organization_id))
 
+    def warm_up(self, state: OrganizationIndex) -> None:
+        self._current(state)
+
     def refresh_snapshot(self, organization_id: uuid.UUID) -> None:
         state = get_state(organization_id)
         snapshot = Snapshot(organization_id)

@@ -1,17 +1,27 @@
 """Each test starts with indexes of its own: a process's copies would outlive the database."""
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
-from django.conf import settings
 
 from rag.index import registry
+from rag.llm.fake import FakeChatModel
+from rag.llm.registry import get_chat_model
 
 
 @pytest.fixture(autouse=True)
-def fresh_indexes() -> Iterator[None]:
+def fresh_indexes(settings, tmp_path) -> Iterator[None]:
+    settings.VECTOR_STORE_DIR = tmp_path / "vector_store"
     yield
     registry.get_vector_index.cache_clear()
     registry.get_lexical_index.cache_clear()
-    shutil.rmtree(settings.VECTOR_STORE_DIR, ignore_errors=True)
+
+
+@pytest.fixture
+def model(settings) -> FakeChatModel:
+    """The chat model of the test: it answers what is queued."""
+    settings.LLM_PROVIDER = "fake"
+    fake = get_chat_model()
+    assert isinstance(fake, FakeChatModel)
+    fake.reset()
+    return fake

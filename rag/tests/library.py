@@ -12,7 +12,13 @@ from rag.embedding.registry import get_embedder
 from rag.ingestion import Job, publish
 
 
-def uploaded(owner: User, *, filename: str = "note.txt", visibility: str = "private", teams: tuple[Team, ...] = ()) -> Document:
+def uploaded(
+    owner: User,
+    *,
+    filename: str = "note.txt",
+    visibility: str = "private",
+    teams: tuple[Team, ...] = (),
+) -> Document:
     """Return a document whose file nobody needs."""
     document = Document.objects.create(
         organization=owner.organization,

@@ -8,6 +8,7 @@ _CITATION = re.compile(
 )
 # What can still become a citation: letters, then digits and what joins them.
 _POSSIBLE = re.compile(r"\[\s*[A-Za-z]{0,9}\s*(?:[\d\s,;&\-\u2013\u2014]|\b(?:a|an|and)\b)*")
+_CUT_OFF = re.compile(r"[\[\s]*[A-Za-z]{0,9}\s*\d[\d\s,;&\-\u2013\u2014]*")
 _RANGE = re.compile(r"(\d+)\s*[-\u2013\u2014]\s*(\d+)|(\d+)")
 _ODD_BRACKETS = str.maketrans("\u3010\u3011\uff3b\uff3d", "[][]")
 _PUNCTUATION = frozenset(".,;:!?)")
@@ -41,10 +42,10 @@ class CitationFilter:
     def finish(self) -> str:
         """Return what was held back; a citation that was cut off is dropped."""
         held, self._open = "".join(self._open), []
-        if re.fullmatch(r"[\[\s]*[A-Za-z]{0,9}\s*\d[\d\s,;&\-\u2013\u2014]*", held):
-            held = ""
         blank, self._blank = self._blank, ""
-        return blank + held if held else blank if not self._after_drop else ""
+        if _CUT_OFF.fullmatch(held) or (self._after_drop and not held):
+            return ""
+        return blank + held
 
     def _step(self, character: str) -> str:
         if character == "[":

@@ -10,18 +10,18 @@ _NAME = re.compile(r"(?<![.!?:]\s)(?<!^)\b[A-Z][\w-]+")
 
 STOP_WORDS = frozenset(
     """a about above after again all also am an and any anyone anything are aren't as at be because
-    been before being below between both but by can can't cannot could couldn't did didn't do does
-    doesn't doing don't down during each either else ever every few for from further get gets give
-    given gives got had hadn't has hasn't have haven't having he he's her here hers herself him
-    himself his how i i'd i'll i'm i've if in into is isn't it it's its itself just know let let's
-    like me might more most much must my myself need no nor not now of off on once one ones only or
-    other our ours ourselves out over own please same shall she should shouldn't so some someone
+    been before being below between both but by called can can't cannot could couldn't describe did
+    didn't do does doesn't doing don't down during each either else ever every explain few for from
+    further get gets give given gives got had hadn't happen happened happens has hasn't have
+    haven't having he he's her here hers herself him himself his how i i'd i'll i'm i've if in into
+    is isn't it it's its itself just know let let's like many me mean means might more most much
+    must my myself name named need no nor not now of off on once one ones only or other our ours
+    ourselves out over own please said same say says shall she should shouldn't so some someone
     something such tell than that that's the their theirs them themselves then there there's these
     they they're this those through to too under until up upon us use used using very via want was
     wasn't we we're well were weren't what what's when where where's which while who who's whom
     whose why will with within without won't would wouldn't yet you you're your yours yourself
-    yourselves explain describe say says said called name named mean means happen happens
-    happened""".split()  # noqa: SIM905 - a paragraph reads better than a column
+    yourselves""".split()  # noqa: SIM905 - a paragraph reads better than a column
 )
 
 _local = threading.local()  # a Snowball stemmer keeps state, so threads must not share one

@@ -213,6 +213,12 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "DocumentStatusEnum": "documents.models.Document.Status",
+        "MessageStatusEnum": "rag.models.Message.Status",
+        "MessageRoleEnum": "rag.models.Message.Role",
+        "UserRoleEnum": "accounts.models.User.Role",
+    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "knowledge.lib.schema.describe_errors",

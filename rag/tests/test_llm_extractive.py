@@ -1,0 +1,94 @@
+import asyncio
+
+import pytest
+
+from rag.citations import CitationFilter
+from rag.llm.base import DONT_KNOW, ChatRequest
+from rag.llm.extractive import MAX_SENTENCES, ExtractiveModel, readable
+from rag.tests.passages import passage, passages
+
+LEAVE = "Every employee has 30 days of paid leave a year. Leave is requested from the team lead."
+PHONE = "Mobile phone costs are reimbursed up to $75 per month. Receipts go to Finance."
+
+
+def deltas(question: str, found) -> list[str]:
+    async def drain() -> list[str]:
+        request = ChatRequest((), question, tuple(found), 100)
+        return [d.text async for d in ExtractiveModel().stream(request) if d.text]
+
+    return asyncio.run(drain())
+
+
+def answer(question: str, *contents: str) -> str:
+    return "".join(deltas(question, passages(*contents)))
+
+
+def test_the_sentence_that_answers_is_copied_with_its_citation():
+    text = answer("How many days of paid leave does every employee have a year?", PHONE, LEAVE)
+    assert text.startswith("Every employee has 30 days of paid leave a year. [2]")
+
+
+def test_it_says_that_it_does_not_know_when_no_sentence_answers():
+    assert answer("Who painted the Mona Lisa in Florence?", LEAVE, PHONE) == DONT_KNOW
+
+
+def test_without_passages_it_does_not_know():
+    assert deltas("How many days?", ()) == [DONT_KNOW]
+
+
+def test_a_question_without_words_is_not_answered():
+    assert answer("???", LEAVE) == DONT_KNOW
+
+
+def test_it_streams_sentence_by_sentence_and_at_most_three():
+    facts = [f"The travel budget of office number {n} is {n}00 euros a month." for n in range(1, 9)]
+    pieces = deltas("What is the travel budget of the office a month?", passages(*facts))
+    assert 1 <= len(pieces) <= MAX_SENTENCES
+
+
+def test_what_is_said_twice_is_answered_once():
+    again = "Every employee has 30 days of paid leave per year."
+    text = answer("How many days of paid leave does every employee have?", LEAVE, again)
+    assert text.count("30 days") == 1
+
+
+def test_sentences_of_one_passage_keep_its_order():
+    content = "Travel costs need approval first. Travel costs of trains are paid. Cats sleep."
+    text = answer("Which travel costs need approval and are paid?", content)
+    assert text.index("approval first") < text.index("trains")
+
+
+def test_a_reference_mark_of_the_document_is_not_taken_for_a_citation():
+    content = "Every employee has 30 days[1] of paid leave a year.[2, 3]"
+    text = answer("How many days of paid leave does every employee have a year?", content)
+    citations = CitationFilter(1)
+    assert citations.feed(text) + citations.finish() == (
+        "Every employee has 30 days(1) of paid leave a year.(2, 3) [1]"
+    )
+
+
+@pytest.mark.parametrize(
+    ("copied", "shown"),
+    [
+        ("- Phone:\n  $75", "Phone: $75"),
+        ("## Leave", "Leave"),
+        ("> * quoted", "quoted"),
+        ("3.5 hours", "3.5 hours"),
+        ("-5 degrees", "-5 degrees"),
+    ],
+)
+def test_list_marks_do_not_stand_inside_an_answer(copied, shown):
+    assert readable(copied) == shown
+
+
+def test_a_very_long_sentence_is_cut_between_words():
+    shown = readable("word " * 400)
+    assert len(shown) < 610
+    assert shown.endswith("word \u2026")
+
+
+def test_a_sentence_shared_by_overlapping_passages_is_cited_once():
+    shared = "Every employee has 30 days of paid leave a year."
+    found = [passage(f"Hours. {shared}", 1), passage(f"{shared} Cats.", 2)]
+    text = "".join(deltas("How many days of paid leave does every employee have a year?", found))
+    assert text.count(shared) == 1

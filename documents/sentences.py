@@ -16,6 +16,7 @@ _CLOSERS = "\"'”’»›)]}）」』】》〉〕”＂＇"
 _WITHOUT_SPACE = frozenset("。！？｡।॥։።፧፨။។៕᠃᠉؟۔⁇⁈⁉")
 _OPENERS = "\"'“‘«‹([{（「『【《〈〔„‚¿¡"
 _BEFORE = re.compile(r"[^\W_]+(?:\.[^\W_]+)*$")  # the word before the mark, with inner dots
+_LEADER = re.compile(r"\. \.")  # dots between an entry and its page number
 _LIST_NUMBER = re.compile(r"\s*(?:[-*•]\s+)?\(?(?:\d{1,3}(?:\.\d{1,3})*|[a-zA-Z]|[ivxlIVXL]{1,5})$")
 _LOOK_BACK = 24
 
@@ -89,7 +90,7 @@ def _is_end(text: str, start: int, marks: re.Match[str], after: int, end: int) -
     following = _following_word(text, after, end)
     if not following:
         return True
-    if following[0].islower():
+    if following[0].islower() or _LEADER.search(text[max(start, after - 3) : after + 2]):
         return False
     if marks[0] != ".":
         return following[0] not in ",;:"

@@ -66,7 +66,7 @@ def _lines_of_pages(document: PdfDocument, limits: Limits) -> list[list[Line]]:
     for number in range(len(document)):
         try:
             page = document[number]
-            lines = read_lines(page.get_textpage())
+            lines = read_lines(page)
             page.close()
         except PdfiumError:
             unreadable += 1

@@ -5,13 +5,15 @@ import re
 from dataclasses import dataclass
 
 import pypdfium2.raw as pdfium_c
-from pypdfium2 import PdfTextPage
+from pypdfium2 import PdfPage, PdfTextPage
 
+_BLANK = re.compile(r" ")
 _BOLD_NAME = re.compile(r"bold|black|heavy|cmbx|-bd\b", re.IGNORECASE)
 _BOLD_WEIGHT = 600
 _UNKNOWN = "\ufffe"  # what pdfium gives for a hyphen that it takes for a break, and for no meaning
 _WIDE_LIGATURE = 0.7
-_COLUMN_GAP = 1.2
+_COLUMN_GAP = 1.2  # line heights between two cells of a row
+_MARGIN = 0.1
 
 
 @dataclass(slots=True)
@@ -24,6 +26,7 @@ class Line:
         size: height of its characters in points.
         bold: from its first to its last character.
         hyphenated: its last word goes on in the next line.
+        in_margin: it stands where headers and footers do.
     """
 
     text: str
@@ -33,10 +36,20 @@ class Line:
     size: float
     bold: bool
     hyphenated: bool = False
+    in_margin: bool = False
 
 
-def read_lines(page: PdfTextPage) -> list[Line]:
+def read_lines(page: PdfPage) -> list[Line]:
     """Return the page's lines in the order of its content."""
+    lines = _lines(page.get_textpage())
+    _, bottom, _, top = page.get_bbox()
+    margin = _MARGIN * (top - bottom)
+    for line in lines:
+        line.in_margin = not bottom + margin < line.baseline < top - margin
+    return lines
+
+
+def _lines(page: PdfTextPage) -> list[Line]:
     text = page.get_text_range()
     in_step = len(text) == page.count_chars()
     lines: list[Line] = []
@@ -77,6 +90,7 @@ def _line(page: PdfTextPage, text: str, start: int, end: int, *, in_step: bool) 
     last_box = _box(page, last_index)
     if _UNKNOWN in words:
         words = _with_ligatures(page, words, first, in_step=in_step)
+    words = _with_cells(page, words, first, last_box[3] - last_box[2], in_step=in_step)
     return Line(
         text=words,
         left=first_box[0],
@@ -133,6 +147,24 @@ def _is_bold(page: PdfTextPage, index: int) -> bool:
     if _BOLD_NAME.search(name.value.decode("utf-8", errors="replace")):
         return True
     return bool(pdfium_c.FPDFText_GetFontWeight(page, index) >= _BOLD_WEIGHT)
+
+
+def _with_cells(page: PdfTextPage, words: str, first: int, size: float, *, in_step: bool) -> str:
+    """Mark the wide gaps of a line, which separate the cells of a table's row.
+
+    Only blanks that pdfium has put in can be wide; a printed one has the width of its font.
+    """
+    cells = []
+    start = 0
+    for blank in _BLANK.finditer(words):
+        index = _index(page, first + blank.start(), in_step=in_step)
+        if pdfium_c.FPDFText_IsGenerated(page, index) != 1:
+            continue
+        gap = _box(page, index + 1)[0] - _box(page, index - 1)[1]
+        if gap >= _COLUMN_GAP * size:
+            cells.append(words[start : blank.start()])
+            start = blank.end()
+    return " | ".join([*cells, words[start:]])
 
 
 def _with_ligatures(page: PdfTextPage, words: str, first: int, *, in_step: bool) -> str:

@@ -21,8 +21,10 @@ _LAST_WORD = re.compile(r"[^\W\d_]+$")
 _FIRST_WORD = re.compile(r"[^\W\d_]+")
 _WITHOUT_SPACES = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uff00-\uffef、。]")
 _WIDE = re.compile(r"[\u1100-\u11ff\u2e80-\u9fff\uac00-\ud7af]")  # a syllable or word each
+_BEFORE_HEADINGS = "§\"'“‘«¿¡([#"
 _DIGITS = re.compile(r"\d+")
 _LONGEST_HEADING = 150
+_HEADING_LEADING = 1.5  # line heights between the lines of one heading
 _NARROW = 12  # line heights; a column in which words do not wrap for lack of room
 _REPEATED_PAGES = 5
 _REPEATED_SHARE = 0.6
@@ -36,7 +38,7 @@ class Typography:
         body: height of most of its characters in points.
         levels: (size, bold) of headings -> level.
         words: all words in small letters, to tell a broken word from a compound.
-        furniture: headers and footers that come back on most pages, digits as "#".
+        furniture: headers and footers that come back on most pages, numbers as "#".
     """
 
     body: float
@@ -60,10 +62,9 @@ def typography(pages: Sequence[Sequence[Line]]) -> Typography:
         for line in page
         if _stands_out(line, body, mostly_bold=mostly_bold)
     }
-    ranks = {look: rank for rank, look in enumerate(sorted(looks, reverse=True), start=1)}
     return Typography(
         body=body,
-        levels={look: min(rank, 6) for look, rank in ranks.items()},
+        levels=_levels(looks),
         words=_whole_words(pages),
         furniture=_furniture(pages),
     )
@@ -71,7 +72,11 @@ def typography(pages: Sequence[Sequence[Line]]) -> Typography:
 
 def page_text(number: int, lines: Sequence[Line], typography: Typography) -> ExtractedPage:
     """Lay out the text of a page."""
-    kept = [line for line in lines if _without_numbers(line.text) not in typography.furniture]
+    kept = [
+        line
+        for line in lines
+        if not (line.in_margin and _without_numbers(line.text) in typography.furniture)
+    ]
     leading = _leading(kept)
     pieces: list[str] = []
     headings: list[Heading] = []
@@ -93,6 +98,20 @@ def page_text(number: int, lines: Sequence[Line], typography: Typography) -> Ext
         length += len(text)
         last = block[-1]
     return ExtractedPage(number, "".join(pieces), tuple(headings))
+
+
+def _levels(looks: set[tuple[float, bool]]) -> dict[tuple[float, bool], int]:
+    """Rank the looks of headings, the largest first; nearly the same size is the same level.
+
+    The height of a line depends a little on its letters' fonts.
+    """
+    levels: dict[tuple[float, bool], int] = {}
+    level, largest, weight = 0, 0.0, True
+    for size, bold in sorted(looks, reverse=True):
+        if size < 0.92 * largest or bold != weight or not level:
+            level, largest, weight = level + 1, size, bold
+        levels[size, bold] = min(level, 6)
+    return levels
 
 
 def _whole_words(pages: Sequence[Sequence[Line]]) -> frozenset[str]:
@@ -117,14 +136,12 @@ def _stands_out(line: Line, body: float, *, mostly_bold: bool) -> bool:
 
 
 def _furniture(pages: Sequence[Sequence[Line]]) -> frozenset[str]:
-    """Return the first and last lines that most pages share."""
+    """Return the lines in the margins that most pages share."""
     if len(pages) < _REPEATED_PAGES:
         return frozenset()
     counts: Counter[str] = Counter()
     for page in pages:
-        by_height = sorted(page, key=lambda line: -line.baseline)
-        edges = {_without_numbers(line.text) for line in (*by_height[:2], *by_height[-2:])}
-        counts.update(edges)
+        counts.update({_without_numbers(line.text) for line in page if line.in_margin})
     return frozenset(
         text for text, count in counts.items() if count >= _REPEATED_SHARE * len(pages)
     )
@@ -172,15 +189,20 @@ def _may_continue(
     last = group[-1]
     if last.hyphenated:
         return True
-    if not _alike(last, line) or _MARKER.match(line.text) or last.bold != line.bold:
+    is_row = " | " in last.text or " | " in line.text
+    if is_row or _MARKER.match(line.text) or last.bold != line.bold or not _alike(last, line):
         return False
     if last.baseline <= line.baseline:  # the next column
         return line.text[0].islower() and not _SENTENCE_END.search(last.text)
-    if _is_apart(last, line, leading):
-        return False
     if last.size >= 1.12 * typography.body:  # a heading, perhaps centred
-        return not _NUMBERED.match(line.text)
-    first = group[0]
+        near = last.baseline - line.baseline <= _HEADING_LEADING * last.size
+        return near and not _NUMBERED.match(line.text)
+    return not _is_apart(last, line, leading) and _is_aligned(group, line)
+
+
+def _is_aligned(group: Sequence[Line], line: Line) -> bool:
+    """Tell whether the line begins where the group's next line would."""
+    first, last = group[0], group[-1]
     hanging = 3.5 if _MARKER.match(first.text) or _NUMBERED.match(first.text) else 0.7
     from_left = line.left - (first.left if len(group) == 1 else last.left)
     furthest_right = hanging if len(group) == 1 else 0.7
@@ -226,6 +248,8 @@ def _heading_level(block: Sequence[Line], text: str, typography: Typography) -> 
         return 0
     letters = sum(character.isalpha() for character in text)
     if letters < 3 or letters * 2 < len(text.replace(" ", "")) or text[-1] in ".,;:":
+        return 0
+    if not (text[0].isalnum() or text[0] in _BEFORE_HEADINGS) or "@" in text:
         return 0
     return 0 if text[0].islower() else typography.levels[look]
 

@@ -1,0 +1,226 @@
+"""A file is read in a child process: bounded, disposable, and told from a broken one."""
+
+import os
+import signal
+import subprocess
+import sys
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+
+from documents.exceptions import DocumentFailure
+from documents.extraction import runner, wire
+from documents.extraction.base import ExtractedDocument, ExtractedPage, Heading, Limits
+from documents.extraction.errors import ExtractionError
+from documents.extraction.runner import extract_file
+from documents.tests.made_files import column, pdf
+
+PAGE = ExtractedPage(1, "Travel\n\nBook “early” 👩\u200d🚀.", (Heading(0, 1, "Travel"),))
+
+
+@pytest.fixture
+def text_file(tmp_path: Path) -> Path:
+    path = tmp_path / "note.txt"
+    path.write_text("Hello there.\n\nGoodbye.")
+    return path
+
+
+def failure_of(path: Path, extension: str) -> DocumentFailure:
+    with pytest.raises(DocumentFailure) as raised:
+        extract_file(path, extension=extension)
+    return raised.value
+
+
+def zygote_of_this_process() -> psutil.Process:
+    return psutil.Process(runner._runner.get()._process.pid)
+
+
+def test_the_text_comes_back(text_file: Path) -> None:
+    assert extract_file(text_file, extension="txt") == ExtractedDocument(
+        (ExtractedPage(1, "Hello there.\n\nGoodbye."),)
+    )
+
+
+def test_an_extractors_own_words_reach_the_user(tmp_path: Path) -> None:
+    path = tmp_path / "scan.pdf"
+    path.write_bytes(pdf([[]]))
+    failure = failure_of(path, "pdf")
+    assert (failure.code, failure.may_pass) == ("no_text", False)
+    assert "Run OCR on it" in failure.message
+
+
+def test_threads_read_at_the_same_time_and_get_their_own(tmp_path: Path) -> None:
+    paths = []
+    for number in range(40):
+        paths.append(tmp_path / f"{number}.md")
+        paths[-1].write_text(f"# Number {number}\n\n" + "text " * number)
+    with ThreadPoolExecutor(8) as threads:
+        titles = list(threads.map(lambda path: extract_file(path, extension="md").title, paths))
+    assert titles == [f"Number {number}" for number in range(40)]
+
+
+def test_nothing_of_our_environment_reaches_the_reader(text_file: Path) -> None:
+    extract_file(text_file, extension="txt")
+    assert set(zygote_of_this_process().environ()) <= {"LC_ALL", "MALLOC_ARENA_MAX", "LC_CTYPE"}
+
+
+def test_the_reader_loads_no_web_framework_and_no_model() -> None:
+    listing = (
+        "import sys, documents.extraction.zygote as zygote\n"
+        "from documents.extraction.registry import FORMATS, load_extractor\n"
+        "for format in FORMATS: load_extractor(format.extensions[0])\n"
+        "print([m for m in ('django', 'torch', 'faiss', 'numpy') if m in sys.modules])"
+    )
+    root = Path(__file__).resolve().parents[2]
+    said = subprocess.run(
+        [sys.executable, "-c", listing], cwd=root, capture_output=True, check=True
+    )
+    assert said.stdout.strip() == b"[]"
+
+
+def test_too_much_memory_ends_the_child_alone(tmp_path: Path, text_file: Path, settings) -> None:
+    settings.EXTRACTION_MEMORY_BYTES = 96 * 1024**2
+    path = tmp_path / "large.txt"
+    path.write_text("large and larger " * 4_000_000)
+    failure = failure_of(path, "txt")
+    assert (failure.code, failure.may_pass) == ("too_much_memory", False)
+    assert extract_file(text_file, extension="txt").pages
+
+
+def test_a_decompression_bomb_in_a_pdf_ends_the_child_alone(
+    tmp_path: Path, text_file: Path, settings
+) -> None:
+    settings.EXTRACTION_MEMORY_BYTES = 128 * 1024**2
+    content = zlib.compress(b"BT /F1 9 Tf (x) Tj ET " * 20_000_000, 1).decode("latin-1")
+    plain = pdf([column("MARK")]).decode("latin-1")
+    start, end = plain.index("<</Length"), plain.index("endstream")
+    bomb = f"<</Filter/FlateDecode/Length {len(content)}>>\nstream\n{content}\n"
+    path = tmp_path / "bomb.pdf"
+    path.write_bytes((plain[:start] + bomb + plain[end:]).encode("latin-1"))
+    assert failure_of(path, "pdf").may_pass is False
+    assert extract_file(text_file, extension="txt").pages
+
+
+def test_time_runs_out(tmp_path: Path, settings) -> None:
+    settings.EXTRACTION_TIMEOUT_S = 1
+    path = tmp_path / "slow.md"
+    path.write_text("- *a* [b](c) `d`\n\n| e | f |\n|---|---|\n| g | h |\n\n" * 40_000)
+    failure = failure_of(path, "md")
+    assert failure.code in ("timeout", "too_complex")
+    assert failure.may_pass is (failure.code == "timeout")
+
+
+@pytest.mark.parametrize(
+    ("status", "killed", "code", "may_pass"),
+    [
+        (signal.SIGKILL, True, "timeout", True),
+        (signal.SIGXCPU, False, "too_complex", False),
+        (signal.SIGSEGV, False, "crashed", False),
+        (signal.SIGABRT, False, "crashed", False),
+    ],
+)
+def test_how_a_child_ended_decides_whether_to_try_again(
+    status: int, killed: bool, code: str, may_pass: bool
+) -> None:
+    with pytest.raises(ExtractionError) as raised:
+        runner._check_end(status, killed)
+    assert (raised.value.code, raised.value.may_pass) == (code, may_pass)
+
+
+def test_more_pages_than_allowed_is_a_failure(text_file: Path, settings) -> None:
+    settings.MAX_PAGES, settings.MAX_DOCUMENT_CHARACTERS = 1, 5
+    failure = failure_of(text_file, "txt")
+    assert failure.code == "too_long"
+
+
+def test_a_dead_reader_is_started_again(text_file: Path) -> None:
+    extract_file(text_file, extension="txt")
+    first = zygote_of_this_process()
+    first.kill()
+    assert extract_file(text_file, extension="txt").pages
+    assert zygote_of_this_process().pid != first.pid
+
+
+def test_a_forked_process_gets_a_reader_of_its_own(text_file: Path) -> None:
+    extract_file(text_file, extension="txt")
+    zygote = zygote_of_this_process()
+    read_end, write_end = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        text = extract_file(text_file, extension="txt").pages[0].text
+        os.write(write_end, f"{zygote_of_this_process().pid} {text[:5]}".encode())
+        os._exit(0)
+    os.close(write_end)
+    os.waitpid(pid, 0)
+    said = os.read(read_end, 100).decode().split()
+    os.close(read_end)
+    assert said[1] == "Hello"
+    assert int(said[0]) != zygote.pid
+    assert zygote.is_running()
+    assert extract_file(text_file, extension="txt").pages
+
+
+WORKER = """
+import os, sys
+from pathlib import Path
+import django
+django.setup()
+from documents.extraction import runner
+runner.extract_file(Path(sys.argv[1]), extension="txt")
+print(runner._runner.get()._process.pid, flush=True)
+runner.extract_file(Path(sys.argv[2]), extension="md")
+"""
+
+
+def test_no_reader_outlives_a_worker_that_was_killed(tmp_path: Path, text_file: Path) -> None:
+    slow = tmp_path / "slow.md"
+    slow.write_text("- *a* [b](c) `d`\n\n| e | f |\n|---|---|\n| g | h |\n\n" * 40_000)
+    root = Path(__file__).resolve().parents[2]
+    worker = subprocess.Popen(
+        [sys.executable, "-c", WORKER, str(text_file), str(slow)], cwd=root, stdout=subprocess.PIPE
+    )
+    assert worker.stdout is not None
+    zygote = psutil.Process(int(worker.stdout.readline()))
+    readers: list[psutil.Process] = []
+    while not readers and worker.poll() is None:
+        readers = zygote.children()
+    assert readers
+    worker.kill()
+    worker.wait()
+    worker.stdout.close()
+    _, alive = psutil.wait_procs([zygote, *readers], timeout=10)
+    assert alive == []
+
+
+def test_what_a_child_says_is_carried_exactly() -> None:
+    document = ExtractedDocument((PAGE, ExtractedPage(2, "")), "Title")
+    assert wire.decode(wire.encode_document(document), Limits(5, 1_000)) == document
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"",
+        b"\xff",
+        b"[]",
+        b"{}",
+        b"[" * 100_000,
+        b'{"title":"","pages":[]}',
+        b'{"title":1,"pages":[[1,"a",[]]]}',
+        b'{"title":"","pages":[[2,"a",[]]]}',
+        b'{"title":"","pages":[[1,"a",[]],[2,"b",[]],[3,"c",[]]]}',
+        b'{"title":"","pages":[[1,"' + b"a" * 300 + b'",[]]]}',
+        b'{"title":"","pages":[[1,"\\u0000",[]]]}',
+        b'{"title":"","pages":[[1,"\\ud800",[]]]}',
+        b'{"title":"","pages":[[1,"a",[[9,1,"x"]]]]}',
+        b'{"title":"","pages":[[1,"a",[["0",1,"x"]]]]}',
+        b'{"error":{"message":"' + b"a" * 1000 + b'","code":"x","may_pass":false}}',
+        b'{"error":{}}',
+    ],
+)
+def test_a_child_that_says_anything_else_is_not_believed(said: bytes) -> None:
+    with pytest.raises(wire.WireError):
+        wire.decode(said, Limits(pages=2, characters=100))

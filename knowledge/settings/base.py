@@ -243,7 +243,7 @@ X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 # Browsers ignore this header over plain HTTP and complain about it in the console.
-SECURE_CROSS_ORIGIN_OPENER_POLICY = None
+SECURE_CROSS_ORIGIN_OPENER_POLICY: str | None = None
 
 # --- background work ----------------------------------------------------------------------------
 WORKERS = env.integer("WORKERS", 1, minimum=1)
@@ -335,7 +335,7 @@ CONDENSE_PROMPT = env.text("CONDENSE_PROMPT", "v1")
 
 # --- logging ------------------------------------------------------------------------------------
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ["DEBUG", "INFO", "WARNING", "ERROR"])
-LOGGING = {
+LOGGING: dict[str, object] | None = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {"context": {"()": "knowledge.lib.logging.ContextFilter"}},

@@ -6,7 +6,9 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
+from rag import rendering
 from rag.rendering import Citation, render_answer
 
 CITATIONS = {
@@ -109,6 +111,13 @@ def test_hostile_markdown_stays_text(text: str) -> None:
     assert_harmless(render_answer(text, CITATIONS))
     assert_harmless(render_answer(text, CITATIONS, unsupported=spans))
     assert_harmless(render_answer(f"Before {text} after [1].", CITATIONS))
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_the_sanitizer_alone_would_be_enough(text: str, monkeypatch) -> None:
+    monkeypatch.setattr(rendering, "_markdown", MarkdownIt("commonmark", {"html": True}))
+    monkeypatch.setattr(rendering, "_without_foreign_links", list)
+    assert_harmless(render_answer(text, CITATIONS))
 
 
 PIECES = [

@@ -8,7 +8,7 @@ from django.contrib.auth.password_validation import (
     password_validators_help_text_html,
     validate_password,
 )
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 
 from accounts.models import Team, User
 
@@ -42,8 +42,22 @@ class NameForm(forms.ModelForm):
 class OwnPasswordForm(PasswordChangeForm):
     """The old password and the new one twice; saving is the service's."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # The page begins with other things; Django would scroll past them.
+        self.fields["old_password"].widget.attrs.pop("autofocus", None)
 
-class MemberForm(forms.ModelForm):
+
+class _EmailForm(forms.ModelForm):
+    """Says once, beside the email, that it is taken: a field and a constraint both would."""
+
+    def validate_unique(self) -> None:
+        super().validate_unique()
+        if "email" in self.errors:
+            self.errors.pop(NON_FIELD_ERRORS, None)
+
+
+class MemberForm(_EmailForm):
     """A new person; without a password one is generated."""
 
     password = forms.CharField(
@@ -69,10 +83,11 @@ class TeamForm(forms.ModelForm):
     class Meta:
         model = Team
         fields = ["name"]
+        labels = {"name": "New team"}
         widgets = {"name": forms.TextInput(attrs={"autocomplete": "off"})}
 
 
-class _UserAdminForm(forms.ModelForm):
+class _UserAdminForm(_EmailForm):
     """A person in Django admin, with a password that is never shown."""
 
     new_password = forms.CharField(

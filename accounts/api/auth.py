@@ -33,7 +33,7 @@ class LoginView(PublicView):
 
     @extend_schema(
         operation_id="auth_login",
-        tags=["auth"],
+        tags=["Auth"],
         summary="Sign in",
         request={
             "application/json": LoginSerializer,
@@ -57,7 +57,7 @@ class RefreshView(PublicView):
 
     @extend_schema(
         operation_id="auth_refresh",
-        tags=["auth"],
+        tags=["Auth"],
         summary="Renew the tokens",
         request=RefreshTokenSerializer,
         responses={200: TokenPairSerializer},
@@ -74,7 +74,7 @@ class LogoutView(PublicView):
 
     @extend_schema(
         operation_id="auth_logout",
-        tags=["auth"],
+        tags=["Auth"],
         summary="Sign out",
         request=RefreshTokenSerializer,
         responses={204: OpenApiResponse(description="The refresh token is refused from now on.")},
@@ -94,7 +94,7 @@ class MeView(APIView):
 
     @extend_schema(
         operation_id="auth_me",
-        tags=["auth"],
+        tags=["Auth"],
         summary="Who am I",
         responses={200: UserSerializer},
     )

@@ -34,19 +34,19 @@ class UserViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
         people = User.objects.visible_to(_actor(self.request))
         return people.select_related("organization").order_by("email")
 
-    @extend_schema(operation_id="users_list", tags=["users"], summary="List the people")
+    @extend_schema(operation_id="users_list", tags=["Users"], summary="List the people")
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Return the people of the organization, by email."""
         return super().list(request, *args, **kwargs)
 
-    @extend_schema(operation_id="users_retrieve", tags=["users"], summary="Read a person")
+    @extend_schema(operation_id="users_retrieve", tags=["Users"], summary="Read a person")
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Return one person of the organization."""
         return super().retrieve(request, *args, **kwargs)
 
     @extend_schema(
         operation_id="users_create",
-        tags=["users"],
+        tags=["Users"],
         summary="Create a person",
         request=UserCreateSerializer,
         responses={201: CreatedUserSerializer},
@@ -64,7 +64,7 @@ class UserViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
 
     @extend_schema(
         operation_id="users_update",
-        tags=["users"],
+        tags=["Users"],
         summary="Change a person",
         request=UserUpdateSerializer,
         responses={200: UserSerializer},
@@ -92,7 +92,7 @@ class TeamViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Team]):
         teams = Team.objects.visible_to(_actor(self.request))
         return teams.annotate(member_count=Count("memberships", distinct=True)).order_by("name")
 
-    @extend_schema(operation_id="teams_list", tags=["teams"], summary="List the teams")
+    @extend_schema(operation_id="teams_list", tags=["Teams"], summary="List the teams")
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Return the caller's teams; for an admin, all of the organization."""
         return super().list(request, *args, **kwargs)
@@ -113,7 +113,7 @@ class AuditViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[AuditEvent]):
 
     @extend_schema(
         operation_id="audit_list",
-        tags=["audit"],
+        tags=["Audit"],
         summary="Read the audit trail",
         parameters=[
             OpenApiParameter("action", str, description="Only this kind, such as `user.created`.")

@@ -81,7 +81,7 @@ def test_a_refused_person_is_explained_in_the_form(
     before = User.objects.count()
     response = page.post("/members", body, headers=HTMX)
     assert response.status_code == 422
-    assert "errorlist" in response.content.decode()
+    assert response.content.decode().count('class="errorlist') == 1
     assert User.objects.count() == before
 
 

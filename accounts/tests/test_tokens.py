@@ -8,6 +8,7 @@ from django.test import Client
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
 from accounts import services
+from accounts.api.tokens import RefreshToken
 from accounts.models import User
 from conftest import PASSWORD
 
@@ -172,6 +173,13 @@ def test_what_the_database_keeps_of_a_token_signs_nobody_in(owner: User, sign_in
     assert len(stored) == 2
     for token in stored:
         assert_refused(refresh(token), "token_not_valid")
+
+
+def test_of_two_that_both_found_it_unused_one_wins(owner: User, sign_in, monkeypatch) -> None:
+    token = sign_in(owner)["refresh_token"]
+    # What a transaction sees that began before the other one ended.
+    monkeypatch.setattr(RefreshToken, "check_blacklist", lambda self: None)
+    assert [refresh(token).status_code for _ in range(2)] == [200, 401]
 
 
 @pytest.mark.django_db(transaction=True)

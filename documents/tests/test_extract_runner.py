@@ -18,6 +18,7 @@ from documents.extraction.errors import ExtractionError
 from documents.extraction.runner import extract_file
 from documents.tests.made_files import column, pdf
 
+ROOT = Path(__file__).resolve().parents[2]
 PAGE = ExtractedPage(1, "Travel\n\nBook “early” 👩\u200d🚀.", (Heading(0, 1, "Travel"),))
 
 
@@ -67,6 +68,16 @@ def test_nothing_of_our_environment_reaches_the_reader(text_file: Path) -> None:
     assert set(zygote_of_this_process().environ()) <= {"LC_ALL", "MALLOC_ARENA_MAX", "LC_CTYPE"}
 
 
+def test_the_reader_has_no_network(text_file: Path) -> None:
+    probe = "from documents.extraction.sandbox import leave_network; print(leave_network())"
+    said = subprocess.run([sys.executable, "-c", probe], cwd=ROOT, capture_output=True, check=True)
+    if said.stdout.strip() != b"True":
+        pytest.skip("this system gives no process a network of its own")
+    extract_file(text_file, extension="txt")
+    theirs = f"/proc/{zygote_of_this_process().pid}/ns/net"
+    assert os.readlink(theirs) != os.readlink("/proc/self/ns/net")
+
+
 def test_the_reader_loads_no_web_framework_and_no_model() -> None:
     listing = (
         "import sys, documents.extraction.zygote as zygote\n"
@@ -74,9 +85,8 @@ def test_the_reader_loads_no_web_framework_and_no_model() -> None:
         "for format in FORMATS: load_extractor(format.extensions[0])\n"
         "print([m for m in ('django', 'torch', 'faiss', 'numpy') if m in sys.modules])"
     )
-    root = Path(__file__).resolve().parents[2]
     said = subprocess.run(
-        [sys.executable, "-c", listing], cwd=root, capture_output=True, check=True
+        [sys.executable, "-c", listing], cwd=ROOT, capture_output=True, check=True
     )
     assert said.stdout.strip() == b"[]"
 
@@ -178,9 +188,8 @@ runner.extract_file(Path(sys.argv[2]), extension="md")
 def test_no_reader_outlives_a_worker_that_was_killed(tmp_path: Path, text_file: Path) -> None:
     slow = tmp_path / "slow.md"
     slow.write_text("- *a* [b](c) `d`\n\n| e | f |\n|---|---|\n| g | h |\n\n" * 40_000)
-    root = Path(__file__).resolve().parents[2]
     worker = subprocess.Popen(
-        [sys.executable, "-c", WORKER, str(text_file), str(slow)], cwd=root, stdout=subprocess.PIPE
+        [sys.executable, "-c", WORKER, str(text_file), str(slow)], cwd=ROOT, stdout=subprocess.PIPE
     )
     assert worker.stdout is not None
     zygote = psutil.Process(int(worker.stdout.readline()))

@@ -114,7 +114,7 @@ def build(planned, members, users, teams):
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(planned=st.lists(plans(), min_size=1, max_size=4), members=members_of_teams)
 def test_every_way_in_shows_exactly_what_the_rule_says(cast, media, planned, members):

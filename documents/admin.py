@@ -36,7 +36,7 @@ class DocumentAdmin(ReadOnlyAdmin):
     date_hierarchy = "created_at"
     exclude = ["file"]
     readonly_fields = ["on_its_page", "attempts", "next_attempt_at", "lease_expires_at"]
-    actions = ["retry_failed"]  # type: ignore[assignment]
+    actions = ["retry_failed"]
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return self.may_administer(request)

@@ -33,6 +33,9 @@ _NOT_TEXT = frozenset(
     "pPr rPr del moveFrom instrText delText Fallback sdtPr sdtEndPr tblPr trPr tcPr tblGrid "
     "docPr cNvPr posOffset".split()
 )
+_UNSTYLED_LEVEL = 6
+"""Of a short bold line, which is how a heading is made without a style; below all that have one."""
+_LONGEST_UNSTYLED = 100
 _SIGNS = {"tab": "\t", "cr": "\n", "noBreakHyphen": "-", "den": "/", "ptab": "\t"}
 
 
@@ -109,6 +112,8 @@ class _BodyReader:
             label = self._numbering.label(*listed) if listed and listed[0] != "0" else ""
             in_list = bool(label) or (listed is None and self._styles.is_list(style))
             text = _after_breaks(text, label)
+            if not level and not in_list and _looks_like_heading(element, text):
+                level = _UNSTYLED_LEVEL
             self._pieces(text, level=level if level and level <= 9 else 0, in_list=in_list,
                          indent=listed[1] if listed else 0)  # fmt: skip
         else:
@@ -245,8 +250,20 @@ def _text_of(paragraph: etree._Element) -> str:
 
 
 def _is_hidden(run: etree._Element) -> bool:
-    vanish = child(run, "rPr", "vanish")
-    return vanish is not None and attribute(vanish) not in ("0", "false", "off")
+    return _is_on(child(run, "rPr", "vanish"))
+
+
+def _looks_like_heading(paragraph: etree._Element, text: str) -> bool:
+    """Tell whether a paragraph is one short bold line that is no sentence."""
+    line = text.strip()
+    if len(line) > _LONGEST_UNSTYLED or "\n" in line or line[-1] in ".,;:!?…。、":
+        return False
+    runs = [run for run in paragraph.iter("{*}r") if child(run, "t") is not None]
+    return all(_is_on(child(run, "rPr", "b")) for run in runs)
+
+
+def _is_on(switch: etree._Element | None) -> bool:
+    return switch is not None and attribute(switch) not in ("0", "false", "off")
 
 
 def _is_fallback(element: etree._Element) -> bool:

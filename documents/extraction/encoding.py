@@ -26,6 +26,10 @@ _AS_BROWSERS_DO = {
     "euc-kr": "cp949", "ks_c_5601-1987": "cp949", "iso-8859-9": "cp1254", "big5": "big5hkscs",
     "tis-620": "cp874", "iso-8859-11": "cp874", "x-user-defined": "cp1252",
 }  # fmt: skip
+_SCRAMBLED = re.compile(
+    "[\u00c2-\u00f4][\u0080-\u009f][\u0080-\u00bf]{0,2}|Ã[\u00a0-\u00bf]"
+    "|â€[\u0080-\u00bf™œž˜šŸ“”¢¦]|â‚¬"
+)
 _SAMPLE_BYTES = 64 * 1024
 _HIGH = re.compile(rb"[\x80-\xff]")
 _JAPANESE_SHIFT = re.compile(rb"\x1b\$[@B].+?\x1b\([BJ]", re.DOTALL)
@@ -38,6 +42,10 @@ def decode(data: bytes, declared: str | None = None) -> str:
         data: the whole file.
         declared: the encoding that the file itself names, which may be wrong.
     """
+    return _unscrambled(_decoded(data, declared))
+
+
+def _decoded(data: bytes, declared: str | None) -> str:
     for mark, name in _MARKS:
         if data.startswith(mark):
             return data[len(mark) :].decode(name, errors="replace")
@@ -55,6 +63,30 @@ def decode(data: bytes, declared: str | None = None) -> str:
     if text is None:
         text = _as_broken_utf8(data)
     return text if text is not None else _guess(data)
+
+
+def _unscrambled(text: str) -> str:
+    """Mend UTF-8 that was once read as Latin-1 or cp1252 and saved so: "cafÃ©" for "café".
+
+    The sequences that it looks for do not occur in writing.
+    """
+    if not _SCRAMBLED.search(text):
+        return text
+    return _SCRAMBLED.sub(_as_was_meant, text)
+
+
+def _as_was_meant(found: re.Match[str]) -> str:
+    scrambled = found[0]
+    data = bytearray()
+    for character in scrambled:
+        try:
+            data += character.encode("latin-1" if character <= "\xff" else "cp1252")
+        except UnicodeEncodeError:
+            return scrambled
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return scrambled
 
 
 def wide_encoding(data: bytes) -> str | None:

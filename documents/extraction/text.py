@@ -5,7 +5,6 @@ from itertools import pairwise
 from pathlib import Path
 
 from documents.extraction.base import ExtractedDocument, Extractor, Limits
-from documents.extraction.cleaning import clean_characters
 from documents.extraction.encoding import decode
 from documents.extraction.writer import DocumentWriter
 
@@ -13,6 +12,9 @@ _BETWEEN_PARAGRAPHS = re.compile(r"\n[ \t]*\n[ \t\n]*")
 _LAID_OUT = re.compile(r"\t|\S {3,}\S|\|")  # columns, which joining would destroy
 _MARKER = re.compile(r"\s*(?:[-*•–▪·+]\s|\(?[0-9a-zA-Z]{1,3}[.)]\s)")
 _SHORTEST_WRAP = 40
+_LONGEST_WRAP = 160
+_AROUND = 4  # lines before and after
+_ROOM = 0.88
 
 
 class TextExtractor(Extractor):
@@ -33,24 +35,43 @@ class TextExtractor(Extractor):
 
 
 def unwrap(paragraph: str) -> str:
-    """Join the lines of a paragraph that was wrapped at a width; leave any other as it is.
+    """Join the lines that were wrapped at a width; leave others as they are.
 
-    Wrapped text is known by this: on each line but the last, the next line's first word would not
-    have fitted. Lists, tables and verse fail the test somewhere.
+    A wrapped line is known by this: the next line's first word would not have fitted. Lists, tables
+    and verse hardly have such lines; logs do, but these do not go on with a small letter.
     """
     lines = [line.rstrip() for line in paragraph.strip("\n").split("\n")]
-    if len(lines) < 2 or _LAID_OUT.search(paragraph.strip()):
+    if len(lines) < 2:
         return paragraph
-    if any(_MARKER.match(line) for line in lines[1:]):
+    joined = [
+        _goes_on(line, following, _width_at(lines, place))
+        for place, (line, following) in enumerate(pairwise(lines))
+    ]
+    small = sum(
+        goes_on and following.lstrip()[:1].islower()
+        for goes_on, following in zip(joined, lines[1:], strict=True)
+    )
+    if small * 4 < sum(joined):
         return paragraph
-    width = max(map(len, lines))
-    continued = 0
-    for line, following in pairwise(lines):
-        first_word = following.split(maxsplit=1)[0]
-        if width < _SHORTEST_WRAP or len(line) + 1 + len(first_word) <= width:
-            return paragraph
-        continued += first_word[0].islower()
-    # Log lines of one length pass the first test, but do not go on with a small letter.
-    if continued * 4 < len(lines) - 1:
-        return paragraph
-    return clean_characters(" ".join(line.strip() for line in lines))
+    text = lines[0]
+    for goes_on, line in zip(joined, lines[1:], strict=True):
+        text += " " + line.lstrip() if goes_on else "\n" + line
+    return text
+
+
+def _width_at(lines: list[str], place: int) -> float:
+    """Return the width at which the lines around are wrapped, with some room.
+
+    One line may stand out, and text copied from a page was not wrapped by counting characters.
+    """
+    around = sorted(map(len, lines[max(0, place - _AROUND) : place + _AROUND + 1]))
+    return _ROOM * around[-2]
+
+
+def _goes_on(line: str, following: str, width: float) -> bool:
+    """Tell whether the line is full and the next one no list item or table row."""
+    if not _SHORTEST_WRAP <= width <= _LONGEST_WRAP or _MARKER.match(following):
+        return False
+    if _LAID_OUT.search(line) or _LAID_OUT.search(following):
+        return False
+    return len(line) + 1 + len(following.split(maxsplit=1)[0]) > width

@@ -119,6 +119,15 @@ def test_numbers_of_sections_are_worked_out(read) -> None:
     assert [heading.title for heading in document.pages[0].headings] == ["1. Scope"]
 
 
+def test_a_short_bold_line_is_a_heading_without_a_style(read) -> None:
+    def write(document) -> None:
+        for text in ("Scope of the policy", "Bold from here to there.", "Plain"):
+            document.add_paragraph().add_run(text).bold = text != "Plain"
+
+    document = read(docx(write))
+    assert [heading.title for heading in document.pages[0].headings] == ["Scope of the policy"]
+
+
 def test_a_frame_of_one_column_is_text_and_merged_cells_are_repeated(read) -> None:
     def cell(text: str, properties: str = "") -> str:
         return f"<w:tc><w:tcPr>{properties}</w:tcPr><w:p>{run(text) if text else ''}</w:p></w:tc>"

@@ -73,6 +73,13 @@ def test_utf8_with_a_few_broken_bytes_stays_utf8() -> None:
     assert decode("naïve café ".encode() * 5 + b"\xff") == "naïve café " * 5 + "\ufffd"
 
 
+def test_text_that_was_scrambled_before_it_was_saved_is_mended() -> None:
+    for text in ("café, naïve: “quoted” — 1997–2004 …", "Ångström"):
+        assert decode(text.encode().decode("latin-1").encode()) == text
+    assert decode("it’s 5 € – café".encode().decode("cp1252").encode()) == "it’s 5 € – café"
+    assert decode("NÃO É «ASSIM» Â".encode()) == "NÃO É «ASSIM» Â"
+
+
 def test_surrogates_in_utf8_become_replacement_characters() -> None:
     assert decode(b"ok \xed\xa0\x80 bad") == "ok \ufffd bad"
 

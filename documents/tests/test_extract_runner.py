@@ -74,8 +74,8 @@ def test_the_reader_has_no_network(text_file: Path) -> None:
     if said.stdout.strip() != b"True":
         pytest.skip("this system gives no process a network of its own")
     extract_file(text_file, extension="txt")
-    theirs = f"/proc/{zygote_of_this_process().pid}/ns/net"
-    assert os.readlink(theirs) != os.readlink("/proc/self/ns/net")
+    theirs = Path(f"/proc/{zygote_of_this_process().pid}/ns/net")
+    assert theirs.readlink() != Path("/proc/self/ns/net").readlink()
 
 
 def test_the_reader_loads_no_web_framework_and_no_model() -> None:

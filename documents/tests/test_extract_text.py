@@ -31,6 +31,18 @@ def test_wrapped_lines_of_a_paragraph_are_joined(read) -> None:
     assert read(text).pages[0].text == text.replace("\r\n", " ").strip()
 
 
+def test_wrapped_lines_are_joined_though_no_blank_line_separates_paragraphs(read) -> None:
+    text = (
+        "Roberts made 647 league appearances during his career, almost half of which\n"
+        "were for Norwich, where he overcame a weak start. At his peak he scored 61 goals\n"
+        "in three seasons.\n"
+        "He was elected to the hall of fame in the year 2002, while he was still\n"
+        "at the club.\n"
+        "Height 1.91 m\nPosition forward"
+    )
+    assert [len(line) for line in read(text).pages[0].text.split("\n")] == [174, 84, 13, 16]
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -4,21 +4,28 @@ A few thousand real chunks are embedded; the rest are their jittered copies, so 
 the spread of real ones and words their real frequencies.
 """
 
+import atexit
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import uuid
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+
+Vectors = npt.NDArray[np.float32]
 
 ROOT = Path(__file__).resolve().parent.parent
-CORPUS = ROOT.parent / "shared" / "data" / "scifact"
+DATA = ROOT.parent / "shared" / "data"
+CORPUS = DATA / "scifact"
 CHUNKS_A_DOCUMENT = 20
 REAL_CHUNKS = 3_000
-PASSWORD = "benchmark-password-1"  # noqa: S105
+PASSWORD = "benchmark-password-1"
 # Who sees which share of the organization's documents.
 PEOPLE = {"0.1%": "few@bench.test", "10%": "some@bench.test", "100%": "all@bench.test"}
 SHARES = {"0.1%": 0.001, "10%": 0.1}
@@ -27,6 +34,7 @@ SHARES = {"0.1%": 0.001, "10%": 0.1}
 def start_installation() -> Path:
     """Make an empty installation in a temporary folder, and load Django on it."""
     folder = Path(tempfile.mkdtemp(prefix="knowledge-bench-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     os.environ.update(
         DATA_DIR=str(folder),
         DJANGO_SETTINGS_MODULE="knowledge.settings.dev",
@@ -61,7 +69,7 @@ def read_queries(folder: Path, *, limit: int) -> list[str]:
         return [json.loads(line)["text"] for line in file][:limit]
 
 
-def seed_people() -> dict[str, object]:
+def seed_people() -> dict[str, Any]:
     """Make one organization, and one person for each share of its documents."""
     from accounts.models import Organization, User
 
@@ -74,7 +82,16 @@ def seed_people() -> dict[str, object]:
     }
 
 
-def seed_documents(people: dict, texts: list[str], vectors: np.ndarray, *, chunks: int) -> None:
+def first_person() -> Any:
+    """Return somebody to upload as, made with an organization at the first call."""
+    from accounts.models import User
+
+    return User.objects.first() or seed_people()["100%"]
+
+
+def seed_documents(
+    people: dict[str, Any], texts: list[str], vectors: Vectors, *, chunks: int
+) -> None:
     """Publish documents of 20 chunks until the organization has `chunks`."""
     from django.db import transaction
 
@@ -89,14 +106,16 @@ def seed_documents(people: dict, texts: list[str], vectors: np.ndarray, *, chunk
                 _publish(_owner(people, number), number, texts, vectors, rng)
 
 
-def _owner(people: dict, number: int) -> object:
+def _owner(people: dict[str, Any], number: int) -> Any:
     """Spread the owners evenly, so that every size has its shares."""
     if number % 1000 == 7:
         return people["0.1%"]
     return people["10%"] if number % 10 == 3 else people["100%"]
 
 
-def _publish(owner, number: int, texts: list[str], vectors: np.ndarray, rng) -> None:
+def _publish(
+    owner: Any, number: int, texts: list[str], vectors: Vectors, rng: np.random.Generator
+) -> None:
     from documents.models import Document, DocumentChunk
     from rag.index.registry import get_lexical_index
     from rag.index.versions import record_changes
@@ -143,35 +162,8 @@ def _publish(owner, number: int, texts: list[str], vectors: np.ndarray, rng) -> 
     record_changes(owner.organization_id, [document.pk])
 
 
-def _varied(text: str, rng) -> str:
+def _varied(text: str, rng: np.random.Generator) -> str:
     """Return the text with its words turned round at one point, so that copies differ."""
     words = text.split()
     at = int(rng.integers(0, max(1, len(words))))
     return " ".join(words[at:] + words[:at])
-
-
-def percentile(values: list[float], share: float) -> float:
-    """Return the value below which that share of the values lies."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
-
-
-def machine() -> dict[str, object]:
-    """Describe the machine the numbers come from."""
-    import platform
-
-    model = next(
-        (
-            line.split(":", 1)[1].strip()
-            for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-            if line.startswith("model name")
-        ),
-        platform.processor(),
-    )
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024**3
-    return {
-        "processor": model,
-        "cores": os.cpu_count(),
-        "memory_gib": round(memory, 1),
-        "python": platform.python_version(),
-    }

@@ -14,7 +14,7 @@ logger = getLogger("knowledge.warming")
 
 
 def warm_up_in_background() -> None:
-    """Start loading in a thread; requests are served meanwhile, and wait only for what they need."""
+    """Start loading in a thread; requests are served meanwhile and wait for what they need."""
     threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
 
 

@@ -1,4 +1,5 @@
 import datetime
+from itertools import pairwise
 
 import pytest
 from django.utils import timezone
@@ -69,7 +70,7 @@ def test_what_may_pass_is_tried_again_later_and_at_last_fails(owner, settings):
             Document.objects.update(next_attempt_at=timezone.now())
     assert document.status == "failed"
     assert document.error_message == "The database was busy."
-    assert [round(b / a) for a, b in zip(waits, waits[1:], strict=False)] == [2, 2]
+    assert [round(b / a) for a, b in pairwise(waits)] == [2, 2]
 
 
 def test_what_can_not_pass_fails_at_once(owner):

@@ -45,7 +45,7 @@ class IndexHealthView(APIView):
 
     permission_classes = [IsAuthenticated, IsOrganizationAdmin]
 
-    @extend_schema(operation_id="index_health", tags=["index"], responses=IndexHealthSerializer)
+    @extend_schema(operation_id="index_health", tags=["Index"], responses=IndexHealthSerializer)
     def get(self, request: Request) -> Response:
         health = index_health(organization_id=_organization(request).pk)
         return Response(IndexHealthSerializer(asdict(health)).data)
@@ -58,7 +58,7 @@ class IndexRebuildView(APIView):
 
     @extend_schema(
         operation_id="index_rebuild",
-        tags=["index"],
+        tags=["Index"],
         request=None,
         responses={202: OpenApiResponse(description="Queued; searches go on meanwhile.")},
     )

@@ -3,15 +3,22 @@
 from django.conf import settings
 from django_q.models import Schedule
 
+# Name, task, and how many minutes lie between two runs.
+_SCHEDULES = (
+    ("sweep", "rag.tasks.sweep", settings.SWEEP_INTERVAL_MINUTES),
+    ("flush expired sessions and tokens", "accounts.tasks.flush_expired", 24 * 60),
+)
+
 
 def ensure_schedules() -> None:
-    """Make the sweeper's schedule, or bring it up to date with the settings."""
-    Schedule.objects.update_or_create(
-        name="sweep",
-        defaults={
-            "func": "rag.tasks.sweep",
-            "schedule_type": Schedule.MINUTES,
-            "minutes": settings.SWEEP_INTERVAL_MINUTES,
-            "repeats": -1,
-        },
-    )
+    """Make the schedules, or bring them up to date with the settings."""
+    for name, task, minutes in _SCHEDULES:
+        Schedule.objects.update_or_create(
+            name=name,
+            defaults={
+                "func": task,
+                "schedule_type": Schedule.MINUTES,
+                "minutes": minutes,
+                "repeats": -1,
+            },
+        )

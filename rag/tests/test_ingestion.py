@@ -7,6 +7,7 @@ import pytest
 from django.core.files.base import ContentFile
 from django.db import OperationalError
 from django.utils import timezone
+from django.utils.module_loading import import_string
 
 from documents import leases
 from documents.exceptions import DocumentFailure
@@ -221,12 +222,17 @@ class TestTasks:
         folder = Path(settings.VECTOR_STORE_DIR) / str(owner.organization_id)
         assert (folder / "manifest.json").exists()
 
-    def test_the_schedule_is_made_once(self, db):
+    def test_the_schedules_are_made_once(self, db):
         from django_q.models import Schedule
 
         ensure_schedules()
         ensure_schedules()
-        assert Schedule.objects.get().func == "rag.tasks.sweep"
+        assert set(Schedule.objects.values_list("func", flat=True)) == {
+            "rag.tasks.sweep",
+            "accounts.tasks.flush_expired",
+        }
+        for task in Schedule.objects.values_list("func", flat=True):
+            import_string(task)()
 
 
 def test_a_failure_is_counted_and_told_apart(owner, monkeypatch):

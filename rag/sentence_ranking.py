@@ -16,6 +16,10 @@ from rag.words import numbers, stems, words
 
 MAX_EMBEDDED = 32  # sentences; one batch of this size takes some 100 ms of one thread
 _MIN_CHARACTERS = 3
+_MAX_HEADING_WORDS = 12
+
+# Lines about the document itself: the heading above them is not what they speak of.
+_METADATA = re.compile(r"(?i:(?:last )?(?:updated|modified|reviewed|changed)\b|version\b|owner\b)")
 
 _MONTH = (
     r"jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|"
@@ -111,6 +115,7 @@ class _Candidate:
     end: int
     text: str
     stems: list[str]
+    heading: str
     before: list[str]
     asks: bool
     after_question: bool
@@ -151,6 +156,7 @@ def _candidates(passages: Sequence[Passage]) -> list[_Candidate]:
     seen: set[tuple[str, ...]] = set()
     for index, passage in enumerate(passages):
         before: list[str] = []
+        heading = passage.heading.rpartition(" > ")[2]
         asks = False
         for start, end in sentences(passage.content):
             text = passage.content[start:end]
@@ -158,12 +164,43 @@ def _candidates(passages: Sequence[Passage]) -> list[_Candidate]:
             if len(text) < _MIN_CHARACTERS or not key:
                 continue
             own = stems(text)
+            if _is_heading(passage.content, start, end):
+                heading, before = text, own
+                continue
+            if _is_table_head(passage.content, start, end):
+                heading, before = f"{heading}: {text}" if heading else text, before + own
+                continue
             is_question = text.rstrip("*_ ").endswith("?")
             if key not in seen:
                 seen.add(key)
-                found.append(_Candidate(index, start, end, text, own, before, is_question, asks))
+                found.append(
+                    _Candidate(index, start, end, text, own, heading, before, is_question, asks)
+                )
             before, asks = (before + own)[-60:], is_question
     return found
+
+
+def _is_heading(content: str, start: int, end: int) -> bool:
+    """Tell whether a sentence is a short paragraph of its own that says nothing: a heading."""
+    text = content[start:end]
+    if text[-1] in '.!?:;)"\u201d' or "|" in text or len(text.split()) > _MAX_HEADING_WORDS:
+        return False
+    is_listed = text[0] in "-*\u2022"
+    stands_alone = content[end : end + 2] == "\n\n" and content[:start][-2:] in ("", "\n\n")
+    return stands_alone and not is_listed
+
+
+def _is_table_head(content: str, start: int, end: int) -> bool:
+    """Tell whether a sentence is the first row of a table that goes on."""
+    before, row, after = content[:start], content[start:end], content[end:]
+    next_row = after.lstrip("\n").partition("\n")[0]
+    return (
+        " | " in row
+        and before.endswith("\n\n")
+        and not any(character.isdigit() for character in row)
+        and " | " in next_row
+        and not after.startswith("\n\n")
+    )
 
 
 def _weights(asked: Sequence[str], candidates: Sequence[_Candidate]) -> dict[str, float]:
@@ -194,7 +231,12 @@ def _most_promising(
 
 
 def _embed(question: str, candidates: Sequence[_Candidate], embedder: Embedder) -> None:
-    vectors = embedder.embed_passages([c.text for c in candidates])
+    # A step or a table row often makes sense only under its heading.
+    texts = [
+        f"{c.heading}: {c.text}" if c.heading and not _METADATA.match(c.text) else c.text
+        for c in candidates
+    ]
+    vectors = embedder.embed_passages(texts)
     for candidate, cosine in zip(
         candidates, (vectors @ embedder.embed_query(question)).tolist(), strict=True
     ):

@@ -9,9 +9,9 @@ from rag.retrieval import Passage
 from rag.words import numbers, stems
 
 # Part of a sentence's stems that its passages must hold. A paraphrase keeps about half of them; a
-# sentence that names no passage has to be closer to one.
+# sentence that names no passage has to be nearly a copy of one.
 _CITED_SHARE = 0.5
-_UNCITED_SHARE = 0.7
+_UNCITED_SHARE = 0.9
 _FEWEST_STEMS = 2  # "Yes." and "It is as follows:" claim nothing that could be checked
 
 _SENTENCE = re.compile(r"[^\n]+?(?:[.!?][\"'\u201d\u2019)]*(?:\s*\[\d+\])*(?=\s|$)|(?=\n|$))")

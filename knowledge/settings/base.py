@@ -359,7 +359,7 @@ LOGGING: dict[str, object] | None = {
         "django-q": {"level": "WARNING", "handlers": [], "propagate": True},
         "sentence_transformers": {"level": "WARNING"},
         "transformers": {"level": "ERROR"},
-        "httpx": {"level": "WARNING"},
+        "httpx2": {"level": "WARNING"},
         "openai": {"level": "WARNING"},
         "faiss": {"level": "WARNING"},
     },

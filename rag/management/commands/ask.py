@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.models import User
+from knowledge.lib import context
 from knowledge.lib.errors import AppError
 from rag.models import Message
 from rag.services.sources import answer_text, message_sources
@@ -34,8 +35,10 @@ class Command(BaseCommand):
         if top_k is not None and not 1 <= top_k <= settings.MAX_TOP_K:
             raise CommandError(f"--top-k must be between 1 and {settings.MAX_TOP_K}.")
         try:
-            message = start_turn(user=user, query=options["question"])
-            asyncio.run(self._stream(user, message, top_k))
+            with context.bind(context.RequestContext(request_id=context.new_request_id())):
+                context.set_user(user)
+                message = start_turn(user=user, query=options["question"])
+                asyncio.run(self._stream(user, message, top_k))
         except AppError as error:
             raise CommandError(error.message) from error
         except KeyboardInterrupt:  # the turn has saved what there was

@@ -29,6 +29,8 @@ _HIDDEN = re.compile(rf"{_OPEN}(\d+){_CLOSE}")
 _FROM, _TO = "\u2e24", "\u2e25"
 _STAND_INS = re.compile(f"[{_OPEN}{_CLOSE}{_FROM}{_TO}]")
 _PARTS = re.compile(rf"({_OPEN}\d+{_CLOSE}|{_FROM}|{_TO})")
+# A cell of a table's row that says something; those of the line below the head do not.
+_CELL = re.compile(r"(?<=\|)([^|\n]*[^|\s:-][^|\n]*)(?=\|)")
 _LINE_START = re.compile(r"(?:[ \t]*(?:[-*+>]|#{1,6}|\d{1,9}[.)])[ \t]+)*")
 _HEADING_SHIFT = 2  # the page has the first two levels
 
@@ -74,11 +76,16 @@ def render_answer(
 
 
 def _marked(text: str, start: int, end: int) -> str:
-    """Put a sentence between marks, the first one after what makes its line a list or a heading."""
+    """Put a sentence between marks, and leave what makes its line a list, heading or table."""
     if start == 0 or text[start - 1] == "\n":
         prefix = _LINE_START.match(text, start, end)
         start += len(prefix[0]) if prefix else 0
-    return f"{text[:start]}{_FROM}{text[start:end]}{_TO}{text[end:]}"
+    sentence = text[start:end]
+    if sentence.lstrip().startswith("|"):
+        marked = _CELL.sub(rf"{_FROM}\1{_TO}", sentence)
+    else:
+        marked = f"{_FROM}{sentence}{_TO}"
+    return text[:start] + marked + text[end:]
 
 
 def _rewrite(token: Token, citations: Mapping[int, Citation]) -> None:

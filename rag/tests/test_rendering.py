@@ -197,6 +197,17 @@ def test_a_marked_line_of_a_list_stays_a_line_of_the_list() -> None:
     )
 
 
+def test_a_marked_row_of_a_table_stays_a_row_of_the_table() -> None:
+    lines = ["| Item | Limit |", "|---|---|", "| Hotel | 120 [1] |"]
+    text = "\n".join(lines)
+    starts = [0, 17, 27]
+    spans = [[start, start + len(line)] for start, line in zip(starts, lines, strict=True)]
+    html = render_answer(text, CITATIONS, unsupported=spans)
+    assert (html.count("<th>"), html.count("<td>"), html.count("<tr>")) == (2, 2, 2)
+    assert html.count('<span class="unsupported">') == 4
+    assert LINK_1 in html
+
+
 @pytest.mark.parametrize("end", range(1, 40))
 def test_half_an_answer_is_as_harmless_as_the_whole(end: int) -> None:
     assert_harmless(render_answer("**Yes** [x](https://evil.test) <b> `c` [1]"[:end], CITATIONS))

@@ -62,8 +62,7 @@ async def _written(*, user: User, message_id: uuid.UUID) -> AsyncGenerator[bytes
     """Write the answer, and yield it as often as a person can take it in."""
     citations: dict[int, Citation] = {}
     text, rendered_at = "", 0.0
-    turn_events = stream_turn(user=user, message_id=message_id)
-    async with aclosing(turn_events) as turn:  # type: ignore[type-var]  # it is a generator
+    async with aclosing(stream_turn(user=user, message_id=message_id)) as turn:
         async for event in turn:
             if isinstance(event, SourcesFound):
                 citations = citations_of(event.sources)

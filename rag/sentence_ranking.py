@@ -9,14 +9,12 @@ from itertools import pairwise
 
 import numpy as np
 
-from documents.sentences import sentences
 from rag.embedding.base import Embedder
+from rag.passage_sentences import Candidate, candidate_sentences
 from rag.retrieval import Passage
 from rag.words import numbers, stems, words
 
 MAX_EMBEDDED = 32  # sentences; one batch of this size takes some 100 ms of one thread
-_MIN_CHARACTERS = 3
-_MAX_HEADING_WORDS = 12
 
 # Lines about the document itself: the heading above them is not what they speak of.
 _METADATA = re.compile(r"(?i:(?:last )?(?:updated|modified|reviewed|changed)\b|version\b|owner\b)")
@@ -108,20 +106,6 @@ FEATURES = (
 )
 
 
-@dataclass
-class _Candidate:
-    passage: int
-    start: int
-    end: int
-    text: str
-    stems: list[str]
-    heading: str
-    before: list[str]
-    asks: bool
-    after_question: bool
-    cosine: float = 0.0
-
-
 def rank_sentences(question: str, passages: Sequence[Passage], embedder: Embedder) -> Ranking:
     """Score the sentences of the passages against the question.
 
@@ -129,7 +113,7 @@ def rank_sentences(question: str, passages: Sequence[Passage], embedder: Embedde
         passages: best first; their order is a feature.
         embedder: compares meanings; asked once for at most MAX_EMBEDDED sentences.
     """
-    candidates = _candidates(passages)
+    candidates = candidate_sentences(passages)
     asked = list(dict.fromkeys(stems(question))) or list(dict.fromkeys(words(question)))
     if not candidates or not asked:
         return Ranking((), 0.0)
@@ -150,60 +134,7 @@ def rank_sentences(question: str, passages: Sequence[Passage], embedder: Embedde
     return Ranking(tuple(ranked), 1 / (1 + math.exp(-logit)))
 
 
-def _candidates(passages: Sequence[Passage]) -> list[_Candidate]:
-    """Return the sentences of all passages; what two overlapping passages share comes once."""
-    found: list[_Candidate] = []
-    seen: set[tuple[str, ...]] = set()
-    for index, passage in enumerate(passages):
-        before: list[str] = []
-        heading = passage.heading.rpartition(" > ")[2]
-        asks = False
-        for start, end in sentences(passage.content):
-            text = passage.content[start:end]
-            key = tuple(words(text))
-            if len(text) < _MIN_CHARACTERS or not key:
-                continue
-            own = stems(text)
-            if _is_heading(passage.content, start, end):
-                heading, before = text, own
-                continue
-            if _is_table_head(passage.content, start, end):
-                heading, before = f"{heading}: {text}" if heading else text, before + own
-                continue
-            is_question = text.rstrip("*_ ").endswith("?")
-            if key not in seen:
-                seen.add(key)
-                found.append(
-                    _Candidate(index, start, end, text, own, heading, before, is_question, asks)
-                )
-            before, asks = (before + own)[-60:], is_question
-    return found
-
-
-def _is_heading(content: str, start: int, end: int) -> bool:
-    """Tell whether a sentence is a short paragraph of its own that says nothing: a heading."""
-    text = content[start:end]
-    if text[-1] in '.!?:;)"\u201d' or "|" in text or len(text.split()) > _MAX_HEADING_WORDS:
-        return False
-    is_listed = text[0] in "-*\u2022"
-    stands_alone = content[end : end + 2] == "\n\n" and content[:start][-2:] in ("", "\n\n")
-    return stands_alone and not is_listed
-
-
-def _is_table_head(content: str, start: int, end: int) -> bool:
-    """Tell whether a sentence is the first row of a table that goes on."""
-    before, row, after = content[:start], content[start:end], content[end:]
-    next_row = after.lstrip("\n").partition("\n")[0]
-    return (
-        " | " in row
-        and before.endswith("\n\n")
-        and not any(character.isdigit() for character in row)
-        and " | " in next_row
-        and not after.startswith("\n\n")
-    )
-
-
-def _weights(asked: Sequence[str], candidates: Sequence[_Candidate]) -> dict[str, float]:
+def _weights(asked: Sequence[str], candidates: Sequence[Candidate]) -> dict[str, float]:
     """Return how much each stem of the question tells: one that few sentences hold tells more."""
     count = len(candidates)
     held = Counter(s for c in candidates for s in set(c.stems))
@@ -215,13 +146,13 @@ def _share(held: set[str], weights: dict[str, float]) -> float:
 
 
 def _most_promising(
-    candidates: list[_Candidate], asked: Sequence[str], weights: dict[str, float]
-) -> list[_Candidate]:
+    candidates: list[Candidate], asked: Sequence[str], weights: dict[str, float]
+) -> list[Candidate]:
     """Return the sentences worth an embedding: by shared words, and of the first passages."""
     if len(candidates) <= MAX_EMBEDDED:
         return candidates
 
-    def promise(c: _Candidate) -> float:
+    def promise(c: Candidate) -> float:
         own = _share(set(c.stems), weights)
         around = _share(set(c.stems) | set(c.before), weights)
         return own + 0.5 * around + 0.8 / (1 + c.passage)
@@ -230,7 +161,7 @@ def _most_promising(
     return sorted(best, key=lambda c: (c.passage, c.start))
 
 
-def _embed(question: str, candidates: Sequence[_Candidate], embedder: Embedder) -> None:
+def _embed(question: str, candidates: Sequence[Candidate], embedder: Embedder) -> None:
     # A step or a table row often makes sense only under its heading.
     texts = [
         f"{c.heading}: {c.text}" if c.heading and not _METADATA.match(c.text) else c.text
@@ -247,7 +178,7 @@ def _features(
     question: str,
     asked: Sequence[str],
     weights: dict[str, float],
-    candidates: Sequence[_Candidate],
+    candidates: Sequence[Candidate],
     passages: Sequence[Passage],
 ) -> list[tuple[float, ...]]:
     pairs = set(pairwise(asked))

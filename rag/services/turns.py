@@ -8,7 +8,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from logging import getLogger
 
 from asgiref.sync import async_to_sync, sync_to_async
@@ -78,7 +78,7 @@ async def stream_turn(
         NotFound: the user has no such answer.
         Conflict: another stream writes it.
     """
-    turn = await sync_to_async(open_turn)(user=user, message_id=message_id)
+    turn = await _open(user, message_id)
     if turn is None:  # settled before
         yield TurnDone(message_id)
         return
@@ -102,6 +102,18 @@ async def stream_turn(
         yield TurnFailed("error", _UNFORESEEN)
     else:
         yield TurnDone(message_id)
+
+
+async def _open(user: User, message_id: uuid.UUID) -> OpenTurn | None:
+    """Claim the answer; whoever is cancelled meanwhile leaves it stopped, not open."""
+    opening = asyncio.ensure_future(sync_to_async(open_turn)(user=user, message_id=message_id))
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        with suppress(AppError):
+            if (turn := await opening) is not None:
+                await _Writer(turn, 0).settle(Message.Status.STOPPED)
+        raise
 
 
 class _Writer:

@@ -1,6 +1,7 @@
 import asyncio
 import datetime
 import logging
+import threading
 import uuid
 from contextlib import aclosing
 
@@ -296,6 +297,59 @@ async def test_what_was_produced_is_kept_when_the_client_goes_away(
         True,
         True,
     )
+
+
+class Gate:
+    """Holds a function in its thread until it is let through."""
+
+    def __init__(self, function) -> None:
+        self.function = function
+        self.reached, self.opened = threading.Event(), threading.Event()
+
+    def __call__(self, **arguments):
+        self.reached.set()
+        assert self.opened.wait(5)
+        return self.function(**arguments)
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_second_cancellation_does_not_interrupt_the_saving(
+    owner, handbook_async, model, monkeypatch
+):
+    gate = Gate(turns.settle_turn)
+    monkeypatch.setattr(turns, "settle_turn", gate)
+    model.enqueue("Every employee", hangs=True)
+    message = await started(owner)
+    reading = asyncio.create_task(events_of(owner, message))
+    await model.is_waiting.wait()
+    reading.cancel()
+    assert await asyncio.to_thread(gate.reached.wait, 5)
+    [saving] = turns._saving
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    gate.opened.set()
+    await saving
+    await message.arefresh_from_db()
+    assert (message.status, message.content) == ("stopped", "Every employee")
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_an_answer_cancelled_while_it_is_claimed_is_not_left_open(
+    owner, handbook_async, model, monkeypatch
+):
+    gate = Gate(turns.open_turn)
+    monkeypatch.setattr(turns, "open_turn", gate)
+    message = await started(owner)
+    reading = asyncio.create_task(events_of(owner, message))
+    assert await asyncio.to_thread(gate.reached.wait, 5)
+    reading.cancel()
+    gate.opened.set()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    await message.arefresh_from_db()
+    assert message.status == "stopped"
+    assert model.history == []
 
 
 @pytest.mark.django_db(transaction=True)

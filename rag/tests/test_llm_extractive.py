@@ -92,3 +92,18 @@ def test_a_sentence_shared_by_overlapping_passages_is_cited_once():
     found = [passage(f"Hours. {shared}", 1), passage(f"{shared} Cats.", 2)]
     text = "".join(deltas("How many days of paid leave does every employee have a year?", found))
     assert text.count(shared) == 1
+
+
+def test_a_heading_is_no_answer_and_stands_for_what_follows_it():
+    content = (
+        "Opening hours\n\nMonday to Friday from 07:00 to 20:00.\n\nParking\n\nBehind the house."
+    )
+    text = answer("When are the opening hours?", content)
+    assert text == "Monday to Friday from 07:00 to 20:00. [1]"
+
+
+def test_the_first_row_of_a_table_is_no_answer():
+    content = "Sites\n\nSite | Opening hours\nGhent | Opening hours 07:00 to 20:00\nPorto | 08:00"
+    text = answer("What are the opening hours of Ghent?", content)
+    assert "Site |" not in text
+    assert text.startswith("Ghent | Opening hours 07:00 to 20:00 [1]")

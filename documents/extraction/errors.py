@@ -47,3 +47,30 @@ def too_many_pages(limit: int) -> ExtractionError:
         f"This document has more than {limit:,} pages. Split it and upload the parts.",
         code="too_long",
     )
+
+
+def too_deep(kind: str) -> ExtractionError:
+    """Return the error of a file whose parts are inside each other beyond reason."""
+    return ExtractionError(
+        f"This {kind} is nested too deeply to be read. Save it in a simpler form (as PDF, for "
+        "example) and upload that.",
+        code="too_complex",
+    )
+
+
+def too_much_memory() -> ExtractionError:
+    """Return the error of a file that needs more memory than it may have."""
+    return ExtractionError(
+        "This file needs more memory to be read than is allowed. Split it, or save it in a simpler "
+        "form, and upload it again.",
+        code="too_much_memory",
+    )
+
+
+def unreadable() -> ExtractionError:
+    """Return the error of a file that the reader has no better word for."""
+    return ExtractionError(
+        "This file could not be read. Open it in the program it was made with, save it again and "
+        "upload the new file; if that does not help, ask your administrator.",
+        code="unreadable",
+    )

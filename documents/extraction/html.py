@@ -7,7 +7,7 @@ from lxml import etree
 
 from documents.extraction.base import ExtractedDocument, Extractor, Limits
 from documents.extraction.encoding import decode
-from documents.extraction.errors import ExtractionError, empty
+from documents.extraction.errors import empty, too_deep
 from documents.extraction.html_tables import is_data_table, table_rows
 from documents.extraction.html_visibility import is_link_farm, is_skipped
 from documents.extraction.writer import DocumentWriter
@@ -72,18 +72,12 @@ def _parse(source: str) -> etree._Element | None:
     except etree.XMLSyntaxError as error:
         if "empty" in str(error):
             return None
-        raise _too_deep() from error
+        raise too_deep("page") from error
     if any("depth" in entry.message for entry in parser.error_log.filter_from_errors()):
-        raise _too_deep()  # the parser stops there, and half a text would look like a whole one
+        raise too_deep(
+            "page"
+        )  # the parser stops there, and half a text would look like a whole one
     return root
-
-
-def _too_deep() -> ExtractionError:
-    return ExtractionError(
-        "This HTML file is nested too deeply to be read. Open it in a browser, save or print it as "
-        "PDF and upload that.",
-        code="too_complex",
-    )
 
 
 def _main_part(root: etree._Element) -> etree._Element:

@@ -27,7 +27,7 @@ class PdfExtractor(Extractor):
             if count > limits.pages:
                 raise too_many_pages(limits.pages)
             pages = _lines_of_pages(document, limits)
-            title = squeeze(document.get_metadata_value("Title"))
+            title = _title(document)
         if not any(pages):
             raise ExtractionError(
                 "This PDF has no text layer: it looks scanned. Run OCR on it (for example with "
@@ -56,6 +56,13 @@ def _open(path: Path) -> PdfDocument:
                 code="encrypted",
             ) from error
         raise damaged("PDF") from error
+
+
+def _title(document: PdfDocument) -> str:
+    try:
+        return squeeze(document.get_metadata_value("Title"))
+    except UnicodeDecodeError:
+        return ""
 
 
 def _lines_of_pages(document: PdfDocument, limits: Limits) -> list[list[Line]]:

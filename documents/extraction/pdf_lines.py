@@ -50,7 +50,7 @@ def read_lines(page: PdfPage) -> list[Line]:
 
 
 def _lines(page: PdfTextPage) -> list[Line]:
-    text = page.get_text_range()
+    text = page.get_text_range(errors="replace")
     in_step = len(text) == page.count_chars()
     lines: list[Line] = []
     start = 0

@@ -154,6 +154,8 @@ def extract_file(path: Path, *, extension: str) -> ExtractedDocument:
             if zygote is not None:
                 _runner.discard(zygote)
         except ExtractionError as error:
+            for cause in getattr(error, "__notes__", ()):
+                log.warning("extraction failed: %s", cause)
             raise _failure(error) from None
         except wire.WireError as error:
             log.warning("extraction child gave a malformed answer: %s", error)

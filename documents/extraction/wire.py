@@ -15,6 +15,7 @@ from documents.extraction.errors import ExtractionError
 LENGTH = struct.Struct(">Q")
 _MOST_HEADINGS_PER_PAGE = 20_000
 _LONGEST_MESSAGE = 500
+_LONGEST_CAUSE = 200
 _NOT_TEXT = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -37,9 +38,14 @@ def encode_document(document: ExtractedDocument) -> bytes:
     return _encode({"title": document.title, "pages": pages})
 
 
-def encode_error(error: ExtractionError) -> bytes:
-    """Return the bytes for a failure."""
-    failure = {"message": error.message, "code": error.code, "may_pass": error.may_pass}
+def encode_error(error: ExtractionError, *, cause: str = "") -> bytes:
+    """Return the bytes for a failure; the cause is for the log."""
+    failure = {
+        "message": error.message,
+        "code": error.code,
+        "may_pass": error.may_pass,
+        "cause": cause[:_LONGEST_CAUSE],
+    }
     return _encode({"error": failure})
 
 
@@ -66,11 +72,14 @@ def _encode(answer: dict[str, Any]) -> bytes:
 
 
 def _failure(said: Any) -> ExtractionError:
-    return ExtractionError(
+    error = ExtractionError(
         _text(said["message"], _LONGEST_MESSAGE),
         code=_text(said["code"], 40),
         may_pass=said["may_pass"] is True,
     )
+    if cause := _text(said["cause"], _LONGEST_CAUSE):
+        error.add_note(cause)
+    return error
 
 
 def _document(said: Any, limits: Limits) -> ExtractedDocument:

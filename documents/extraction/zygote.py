@@ -15,12 +15,18 @@ import socket
 import struct
 import sys
 import time
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
 from documents.extraction import wire
 from documents.extraction.base import Limits
-from documents.extraction.errors import ExtractionError
+from documents.extraction.errors import (
+    ExtractionError,
+    too_deep,
+    too_much_memory,
+    unreadable,
+)
 from documents.extraction.registry import FORMATS, load_extractor
 from documents.extraction.sandbox import die_with_parent, leave_network, limit_resources
 
@@ -166,23 +172,16 @@ def _answer(extension: str, limits: Limits) -> bytes:
     except MemoryError:
         pass  # what the parser holds is let go before the answer is built
     except RecursionError:
-        return wire.encode_error(
-            ExtractionError(
-                "This file is nested too deeply to be read. Save it in a simpler form and upload "
-                "it again.",
-                code="too_complex",
-            )
-        )
+        return wire.encode_error(too_deep("file"))
+    except Exception as error:  # the child's edge: a fault of ours, or of a parser
+        return wire.encode_error(unreadable(), cause=_place_of(error))
     return wire.encode_error(too_much_memory())
 
 
-def too_much_memory() -> ExtractionError:
-    """Return the error of a file that needs more memory than it may have."""
-    return ExtractionError(
-        "This file needs more memory to be read than is allowed. Split it, or save it in a simpler "
-        "form, and upload it again.",
-        code="too_much_memory",
-    )
+def _place_of(error: Exception) -> str:
+    """Return what happened where, without the message, which may quote the document."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {Path(place.filename).name}:{place.lineno}"
 
 
 if __name__ == "__main__":

@@ -129,6 +129,13 @@ def test_a_heading_stays_with_the_text_after_it() -> None:
     assert not any(chunk.text.endswith("Hotels") for chunk in chunks)
 
 
+def test_a_heading_whose_text_does_not_fit_goes_to_the_next_chunk() -> None:
+    page = headed(1, (0, "Short. " * 30), (1, "Hotels"), (0, "word " * 70 + "end."))
+    first, second = chunk_pages([page], size=500, overlap=100)
+    assert first.text.endswith("Short.")
+    assert second.text.startswith("Hotels\n\nword")
+
+
 def test_the_path_of_headings_reaches_over_pages() -> None:
     pages = [
         headed(1, (1, "Travel"), (0, "Book early."), (2, "Expenses"), (0, prose(12))),

@@ -12,12 +12,13 @@ import psutil
 import pytest
 
 from documents.exceptions import DocumentFailure
-from documents.extraction import runner, wire
+from documents.extraction import runner, wire, zygote
 from documents.extraction.base import ExtractedDocument, ExtractedPage, Heading, Limits
 from documents.extraction.errors import ExtractionError
 from documents.extraction.runner import extract_file
 from documents.tests.made_files import column, pdf
 
+SLOW = "- *a* [b](c) `d`\n\n| e | f |\n|---|---|\n| g | h |\n\n" * 40_000  # takes many seconds
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ExtractedPage(1, "Travel\n\nBook “early” 👩\u200d🚀.", (Heading(0, 1, "Travel"),))
 
@@ -117,10 +118,27 @@ def test_a_decompression_bomb_in_a_pdf_ends_the_child_alone(
 def test_time_runs_out(tmp_path: Path, settings) -> None:
     settings.EXTRACTION_TIMEOUT_S = 1
     path = tmp_path / "slow.md"
-    path.write_text("- *a* [b](c) `d`\n\n| e | f |\n|---|---|\n| g | h |\n\n" * 40_000)
+    path.write_text(SLOW)
     failure = failure_of(path, "md")
     assert failure.code in ("timeout", "too_complex")
     assert failure.may_pass is (failure.code == "timeout")
+
+
+def test_a_child_that_waits_for_ever_is_ended_and_may_be_tried_again(
+    tmp_path: Path, text_file: Path, settings
+) -> None:
+    settings.EXTRACTION_TIMEOUT_S = 2
+    path = tmp_path / "slow.md"
+    path.write_text(SLOW)
+    extract_file(text_file, extension="txt")
+    parent = zygote_of_this_process()
+    with ThreadPoolExecutor(1) as threads:
+        failing = threads.submit(failure_of, path, "md")
+        while not (children := parent.children()):
+            assert not failing.done()
+        children[0].suspend()  # it uses no processor time from here on
+        failure = failing.result()
+    assert (failure.code, failure.may_pass) == ("timeout", True)
 
 
 @pytest.mark.parametrize(
@@ -140,6 +158,18 @@ def test_how_a_child_ended_decides_whether_to_try_again(
     assert (raised.value.code, raised.value.may_pass) == (code, may_pass)
 
 
+def test_a_fault_of_a_parser_is_a_failure_with_a_sentence(monkeypatch) -> None:
+    def broken(extension: str) -> None:
+        raise KeyError("words of the document")
+
+    monkeypatch.setattr(zygote, "load_extractor", broken)
+    with pytest.raises(ExtractionError) as raised:
+        wire.decode(zygote._answer("txt", Limits(1, 1)), Limits(1, 1))
+    assert raised.value.code == "unreadable"
+    (cause,) = raised.value.__notes__
+    assert cause.startswith("KeyError in test_extract_runner.py:")
+
+
 def test_more_pages_than_allowed_is_a_failure(text_file: Path, settings) -> None:
     settings.MAX_PAGES, settings.MAX_DOCUMENT_CHARACTERS = 1, 5
     failure = failure_of(text_file, "txt")
@@ -156,7 +186,7 @@ def test_a_dead_reader_is_started_again(text_file: Path) -> None:
 
 def test_a_forked_process_gets_a_reader_of_its_own(text_file: Path) -> None:
     extract_file(text_file, extension="txt")
-    zygote = zygote_of_this_process()
+    ours = zygote_of_this_process()
     read_end, write_end = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -168,8 +198,8 @@ def test_a_forked_process_gets_a_reader_of_its_own(text_file: Path) -> None:
     said = os.read(read_end, 100).decode().split()
     os.close(read_end)
     assert said[1] == "Hello"
-    assert int(said[0]) != zygote.pid
-    assert zygote.is_running()
+    assert int(said[0]) != ours.pid
+    assert ours.is_running()
     assert extract_file(text_file, extension="txt").pages
 
 
@@ -187,20 +217,20 @@ runner.extract_file(Path(sys.argv[2]), extension="md")
 
 def test_no_reader_outlives_a_worker_that_was_killed(tmp_path: Path, text_file: Path) -> None:
     slow = tmp_path / "slow.md"
-    slow.write_text("- *a* [b](c) `d`\n\n| e | f |\n|---|---|\n| g | h |\n\n" * 40_000)
+    slow.write_text(SLOW)
     worker = subprocess.Popen(
         [sys.executable, "-c", WORKER, str(text_file), str(slow)], cwd=ROOT, stdout=subprocess.PIPE
     )
     assert worker.stdout is not None
-    zygote = psutil.Process(int(worker.stdout.readline()))
+    parent = psutil.Process(int(worker.stdout.readline()))
     readers: list[psutil.Process] = []
     while not readers and worker.poll() is None:
-        readers = zygote.children()
+        readers = parent.children()
     assert readers
     worker.kill()
     worker.wait()
     worker.stdout.close()
-    _, alive = psutil.wait_procs([zygote, *readers], timeout=10)
+    _, alive = psutil.wait_procs([parent, *readers], timeout=10)
     assert alive == []
 
 
@@ -228,6 +258,7 @@ def test_what_a_child_says_is_carried_exactly() -> None:
         b'{"title":"","pages":[[1,"a",[["0",1,"x"]]]]}',
         b'{"error":{"message":"' + b"a" * 1000 + b'","code":"x","may_pass":false}}',
         b'{"error":{}}',
+        b'{"error":{"message":"m","code":"x","may_pass":false,"cause":1}}',
     ],
 )
 def test_a_child_that_says_anything_else_is_not_believed(said: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Loads the embedding model and the indexes before the first question asks for them."""
+"""Loads models and indexes before the first question asks for them."""
 
 import threading
 from logging import getLogger
@@ -9,6 +9,7 @@ from accounts.models import Organization
 from rag.embedding.registry import get_embedder
 from rag.index.registry import get_vector_index
 from rag.index.versions import get_state
+from rag.llm.registry import get_chat_model
 
 logger = getLogger("knowledge.warming")
 
@@ -20,6 +21,7 @@ def warm_up_in_background() -> None:
 
 def _warm_up() -> None:
     try:
+        get_chat_model().warm_up()
         get_embedder().embed_query("warm up")
         for organization_id in Organization.objects.values_list("pk", flat=True):
             get_vector_index().warm_up(get_state(organization_id))

@@ -76,6 +76,9 @@ class ChatModel(ABC):
     name: str
     generates: bool = True
 
+    def warm_up(self) -> None:  # noqa: B027  most need nothing
+        """Load what the first answer would wait for; called in a thread when a server starts."""
+
     @abstractmethod
     def stream(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
         """Yield the answer piece by piece; closing the iterator ends the call at the model.

@@ -47,6 +47,10 @@ class OpenAICompatibleModel(ChatModel):
         self._lock = threading.Lock()
         self._refused: set[str] = set()
 
+    def warm_up(self) -> None:
+        """Import the client: some seconds on a busy machine, in which no other stream goes on."""
+        import openai.resources.chat  # noqa: F401
+
     async def stream(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
         import openai
 

@@ -1,0 +1,122 @@
+"""Uploading: several files, a refusal, progress without reload, then asking about them."""
+
+import re
+
+import pytest
+from playwright.sync_api import FilePayload, Locator, Page, expect
+
+from documents.tests.made_files import REAL_FILES
+from knowledge.tests.browser import files
+from knowledge.tests.browser.chatting import ask, source_names, text_of
+from knowledge.tests.browser.conftest import OpenPage
+from knowledge.tests.browser.product import INGEST_S, MAX_UPLOAD_BYTES, Person
+from knowledge.tests.browser.watch import Watch
+
+pytestmark = pytest.mark.browser
+
+GOOD = REAL_FILES / "documents" / "good"
+TRUSTEES = "Who appoints and supervises standing trustees?"
+REAL_PDF, REAL_DOCX = GOOD / "docling_multi_page.pdf", GOOD / "handbook-1p.docx"
+
+
+def test_several_files_are_uploaded_and_get_ready_before_ones_eyes(
+    open_page: OpenPage, person: Person, watch: Watch
+) -> None:
+    watch.expect(415)
+    page = open_page(person)
+    page.clock.install()
+    choose(
+        page,
+        ("workshop.pdf", files.PDF),
+        ("bicycles.docx", files.DOCX),
+        ("canteen.md", files.MARKDOWN),
+        ("tool.exe", b"MZ\x90\x00"),
+    )
+    page.get_by_role("button", name="Upload 4 files").click()
+    expect(upload_item(page, "tool.exe")).to_contain_text("not accepted. Accepted are: PDF")
+    for name in ("workshop.pdf", "bicycles.docx", "canteen.md"):
+        expect(upload_item(page, name)).to_contain_text("Uploaded")
+
+    page.get_by_role("link", name="See the documents").click()
+    page.wait_for_url("**/documents/")
+    page.evaluate("window.sameDocument = true")
+    for name in ("workshop.pdf", "bicycles.docx", "canteen.md"):
+        expect(chip(page, name)).to_have_text("Ready", timeout=INGEST_S * 1000)
+    assert page.evaluate("window.sameDocument") is True
+    expect(page.get_by_role("link", name="tool.exe")).to_have_count(0)
+
+    # Nothing is in progress, so however long the page stays open, it asks no more.
+    expect(page.locator("#status-poll")).not_to_have_attribute("hx-get", re.compile(".*"))
+    asked = watch.requested.count("/documents/status")
+    page.clock.fast_forward("10:00")
+    page.evaluate("fetch('/health')")
+    assert watch.requested.count("/documents/status") == asked
+
+    opening = ask(page, "When does the Kestrel workshop open on Tuesdays?")
+    assert "07:15" in text_of(opening)
+    assert source_names(opening) == {"workshop.pdf"}
+    opening.locator(".citation").first.click()
+    expect(page.get_by_role("heading", name="Page 2")).to_be_visible()
+    expect(page.locator("mark#passage")).to_contain_text("opens at 07:15 on Tuesdays")
+    bicycles = ask(page, "How many bicycles fit into the Lapwing bicycle room?")
+    assert "84 bicycles" in text_of(bicycles)
+    assert source_names(bicycles) == {"bicycles.docx"}
+
+
+def test_a_document_that_cannot_be_read_says_why_and_can_be_tried_again(
+    open_page: OpenPage, person: Person
+) -> None:
+    page = open_page(person)
+    choose(page, ("broken.pdf", b"%PDF-1.7\nthis is no PDF"), ("empty.txt", b"   \n"))
+    page.get_by_role("button", name="Upload 2 files").click()
+    page.get_by_role("link", name="See the documents").click()
+    broken = row(page, "broken.pdf")
+    expect(broken).to_contain_text("damaged", timeout=INGEST_S * 1000)
+    expect(row(page, "empty.txt")).to_contain_text("no text", timeout=INGEST_S * 1000)
+    broken.get_by_role("button", name="Try again").click()
+    expect(chip(page, "broken.pdf")).not_to_have_text("Failed")
+    expect(chip(page, "broken.pdf")).to_have_text("Failed", timeout=INGEST_S * 1000)
+
+
+def test_a_file_over_the_limit_is_refused_before_it_is_sent(
+    open_page: OpenPage, person: Person
+) -> None:
+    page = open_page(person)
+    choose(page, ("large.txt", b"x" * (MAX_UPLOAD_BYTES + 1)))
+    expect(upload_item(page, "large.txt")).to_contain_text("Larger than 2.0")
+    expect(page.get_by_role("button", name="Upload")).to_be_disabled()
+
+
+@pytest.mark.skipif(not GOOD.is_dir(), reason="the real files of ../shared/data are not here")
+def test_a_real_pdf_and_a_real_docx_can_be_asked_about(open_page: OpenPage, person: Person) -> None:
+    page = open_page(person)
+    choose(page, *((path.name, path.read_bytes()) for path in (REAL_PDF, REAL_DOCX)))
+    page.get_by_role("button", name="Upload 2 files").click()
+    page.get_by_role("link", name="See the documents").click()
+    for path in (REAL_PDF, REAL_DOCX):
+        expect(chip(page, path.name)).to_have_text("Ready", timeout=INGEST_S * 1000)
+    assert REAL_PDF.name in source_names(ask(page, "When was the IBM MT/ST introduced?"))
+    assert REAL_DOCX.name in source_names(ask(page, TRUSTEES))
+
+
+def choose(page: Page, *chosen: tuple[str, bytes]) -> None:
+    """Open the upload page and choose these files at once."""
+    page.goto("/documents/upload")
+    page.locator("input[type=file]").set_input_files(
+        [
+            FilePayload(name=name, mimeType="application/octet-stream", buffer=content)
+            for name, content in chosen
+        ]
+    )
+
+
+def upload_item(page: Page, name: str) -> Locator:
+    return page.locator(".upload-item").filter(has_text=name)
+
+
+def row(page: Page, name: str) -> Locator:
+    return page.get_by_role("row").filter(has=page.get_by_role("link", name=name, exact=True))
+
+
+def chip(page: Page, name: str) -> Locator:
+    return row(page, name).locator(".badge")

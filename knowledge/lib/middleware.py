@@ -3,17 +3,18 @@
 import ipaddress
 import re
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from logging import getLogger
-from typing import Any, cast
+from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
-from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 
 from knowledge.lib import context
 from knowledge.lib.errors import AppError, NotFound, NotSignedIn, error_body
+from knowledge.lib.streaming import EventStreamResponse
 
 logger = getLogger("knowledge.request")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -70,10 +71,10 @@ def _finish(
     started: float,
 ) -> HttpResponseBase:
     response.headers["X-Request-ID"] = current.request_id
-    if isinstance(response, StreamingHttpResponse) and response.is_async:
+    if isinstance(response, EventStreamResponse):
         # The stream runs after this middleware has returned, in no context of its own.
-        parts = cast("AsyncGenerator[bytes]", response.streaming_content)
-        response.streaming_content = _within(current, parts, request, response, started)
+        events = response.streaming_content
+        response.streaming_content = _within(current, events, request, response, started)
     else:
         _log(request, response.status_code, started)
     return response
@@ -85,7 +86,7 @@ async def _within(
     request: HttpRequest,
     response: HttpResponseBase,
     started: float,
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes]:
     """Yield the parts of a stream, each made in the request's context; log when it has ended.
 
     The context is bound for one step at a time, because steps and the end may run in different

@@ -4,7 +4,6 @@ import uuid
 from collections.abc import Iterable
 from typing import Any, cast
 
-from django.http import StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema, extend_schema_view
@@ -18,6 +17,7 @@ from rest_framework.views import APIView
 
 from accounts.models import User
 from knowledge.lib.errors import NotFound
+from knowledge.lib.streaming import EventStreamResponse
 from rag.api.events import answer_events
 from rag.api.presentation import present_answer, present_conversation
 from rag.api.serializers import (
@@ -113,14 +113,10 @@ class ChatView(APIView):
         return Response(answer)
 
 
-def _stream(user: User, message: Message) -> StreamingHttpResponse:
-    response = StreamingHttpResponse(
-        answer_events(user=user, message_id=message.pk, conversation_id=message.conversation_id),
-        content_type="text/event-stream",
+def _stream(user: User, message: Message) -> EventStreamResponse:
+    return EventStreamResponse(
+        answer_events(user=user, message_id=message.pk, conversation_id=message.conversation_id)
     )
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["X-Accel-Buffering"] = "no"  # or nginx would collect the events
-    return response
 
 
 class RetrievalView(APIView):

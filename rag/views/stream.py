@@ -12,12 +12,12 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from asgiref.sync import sync_to_async
-from django.http import StreamingHttpResponse
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_GET
 
 from accounts.models import User
 from knowledge.lib.errors import Conflict, NotFound
+from knowledge.lib.streaming import EventStreamResponse
 from rag.models import Message
 from rag.rendering import Citation, render_answer
 from rag.services.turns import stream_turn
@@ -30,18 +30,13 @@ _POLL_EVERY_S = 1.0
 
 
 @require_GET
-async def answer_stream(request: PageRequest, message_id: uuid.UUID) -> StreamingHttpResponse:
+async def answer_stream(request: PageRequest, message_id: uuid.UUID) -> EventStreamResponse:
     """Stream the answer: write it if nobody does, else wait for whoever does."""
     user = await request.auser()
     assert isinstance(user, User)  # noqa: S101 - LoginRequiredMiddleware lets nobody else through
     if await _own_answer(user, message_id) is None:
         raise NotFound
-    response = StreamingHttpResponse(
-        _events(user=user, message_id=message_id), content_type="text/event-stream"
-    )
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["X-Accel-Buffering"] = "no"  # or nginx would collect the events
-    return response
+    return EventStreamResponse(_events(user=user, message_id=message_id))
 
 
 async def _events(*, user: User, message_id: uuid.UUID) -> AsyncGenerator[bytes, None]:

@@ -4,13 +4,14 @@ import asyncio
 import logging
 
 import pytest
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse
 from django.test import AsyncClient, Client, override_settings
 from django.urls import include, path
 
 from accounts.api import tokens
 from accounts.models import User
 from knowledge.lib import context
+from knowledge.lib.streaming import EventStreamResponse
 
 log = logging.getLogger("a.view")
 
@@ -31,22 +32,22 @@ async def stream(request):
             for number in range(2):
                 await asyncio.sleep(0)
                 log.info("part")
-                yield f"{number} {context.current().request_id}\n"
+                yield f"{number} {context.current().request_id}\n".encode()
         finally:
             log.info("closed")
 
-    return StreamingHttpResponse(parts(), content_type="text/event-stream")
+    return EventStreamResponse(parts())
 
 
 async def endless(request):
     async def parts():
         try:
-            yield "one"
+            yield b"one"
             await asyncio.Event().wait()
         finally:
             log.info("closed")
 
-    return StreamingHttpResponse(parts(), content_type="text/event-stream")
+    return EventStreamResponse(parts())
 
 
 def named_page(request, word: str):

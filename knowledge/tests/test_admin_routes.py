@@ -1,0 +1,81 @@
+"""Every address of an object in Django admin, for each role."""
+
+import uuid
+
+import pytest
+from django.apps import apps
+from django.contrib import admin as django_admin
+
+from knowledge.lib.admin import OrganizationScopedAdmin
+from knowledge.tests.conftest import World
+from knowledge.tests.urlconf import ask, outcome, routes, said
+
+# Django admin, for an organization's administrator: change, history and delete of each model.
+# Everybody else is sent to the login page, and who administers another organization is answered
+# like for an id that does not exist.
+ADMIN_TABLE = """
+                          change history delete
+accounts.Organization        200    200    403
+accounts.User                200    200    403
+accounts.Team                200    200    200
+accounts.AuditEvent          200    200    403
+documents.Document           200    200    200
+documents.Page               200    200    403
+documents.DocumentChunk      200    200    403
+documents.FileDeletion       403    302    403
+rag.OrganizationIndex        200    200    403
+rag.IndexChange              200    200    403
+rag.ChunkEmbedding           200    200    403
+rag.Conversation             200    200    403
+rag.Message                  200    200    403
+rag.MessageSource            200    200    403
+rag.UsageRecord              200    200    403
+django_q.Schedule            403    403    403
+django_q.Success             403    403    403
+django_q.Failure             403    403    403
+django_q.OrmQ                403    403    403
+"""
+
+PAGES = ("change", "history", "delete")
+ROWS = {
+    line.split()[0]: dict(zip(PAGES, line.split()[1:], strict=True))
+    for line in ADMIN_TABLE.strip().splitlines()[1:]
+}
+
+
+def test_every_model_and_every_route_of_an_object_is_in_the_table() -> None:
+    assert set(ROWS) == {model._meta.label for model in django_admin.site._registry}
+    in_urlconf = {route.pattern for route in routes() if route.names_an_object}
+    in_admin = {pattern for pattern in in_urlconf if pattern.startswith("admin/")}
+    assert in_admin == {
+        f"admin/{label.replace('.', '/').lower()}/<path:object_id>/{page}"
+        for label in ROWS
+        for page in ("change/", "history/", "delete/", "")  # the last leads to the first
+    } | {"admin/r/<path:content_type_id>/<path:object_id>/"}  # to the public page; none has one
+
+
+@pytest.mark.parametrize("label", ROWS)
+def test_each_role_gets_what_the_table_says(world: World, label: str) -> None:
+    folder = f"/admin/{label.replace('.', '/').lower()}"
+    model = apps.get_model(label)
+    key = world.rows[model].pk
+    missing = uuid.uuid4() if isinstance(key, uuid.UUID) else 987_654_321
+    is_ours = isinstance(django_admin.site.get_model_admin(model), OrganizationScopedAdmin)
+    for page in PAGES:
+        answers = {
+            role: ask(client, "GET", f"{folder}/{key}/{page}/")
+            for role, client in world.clients.items()
+        }
+        expected = dict.fromkeys(answers, "login")
+        expected["admin"] = ROWS[label][page]
+        # Back to the start, with the message that there is no such row; or allowed to nobody.
+        expected["rival_admin"] = "302" if expected["admin"] != "403" else "403"
+        got = {role: outcome(answer) for role, answer in answers.items()}
+        assert got.pop("operator") in ("200", "403")  # who crosses organizations, here alone
+        expected.pop("operator")
+        assert got == expected, page
+        # The queue's own pages look a row up before they refuse; its rows are nobody's.
+        if is_ours or page != "history":
+            client = world.clients["rival_admin"]
+            nothing = ask(client, "GET", f"{folder}/{missing}/{page}/")
+            assert said(answers["rival_admin"]) == said(nothing), page

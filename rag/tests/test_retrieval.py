@@ -8,6 +8,7 @@ from documents.services import delete_documents
 from knowledge.lib.errors import InvalidInput, Unprocessable
 from rag import retrieval
 from rag.index.base import Hit
+from rag.index.scope import Scope
 from rag.retrieval import retrieve
 from rag.tests.library import published
 
@@ -60,6 +61,16 @@ def test_a_deleted_document_is_not_found(library, owner, admin):
 def test_an_unfinished_document_is_not_found(library, owner):
     Document.objects.filter(visibility="private").update(status="processing")
     assert found(owner) == {"budget of the team", "budget of everybody"}
+
+
+def test_the_indexes_are_asked_only_within_completed_documents_of_the_reader(library, colleague):
+    unfinished = published(colleague, "budget still being read")
+    Document.objects.filter(pk=unfinished.pk).update(status="processing")
+    readable = Document.objects.filter(
+        pages__text__in=["budget of everybody", "budget private to colleague"]
+    )
+    scope = Scope(Document.objects.visible_to(colleague))
+    assert scope.keys == {document.pk.hex for document in readable}
 
 
 def test_hits_are_read_back_by_permission_even_when_an_index_is_wrong(

@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench
+.PHONY: help setup run test lint bench screenshots
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -18,6 +18,7 @@ help:
 	@echo "make test   runs every test"
 	@echo "make lint   checks style, types, import rules, settings and the API schema"
 	@echo "make bench  measures ingestion and retrieval on this machine"
+	@echo "make screenshots  takes the pictures of README.md anew (needs Chromium)"
 
 # A folder without pip is what an interrupted start leaves: it is made anew.
 define MAKE_VENV
@@ -74,3 +75,6 @@ lint: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/retrieve.py
+
+screenshots: $(VENV)/.installed-dev
+	$(BIN)/python -m knowledge.tests.browser.screenshots docs/images

@@ -1,18 +1,17 @@
 """One running product and one browser for all these tests; each test gets pages of its own."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page
 
-from knowledge.tests.browser.product import Person, Product, remove_folder, temporary_folder
+from knowledge.tests.browser.chromium import PATIENCE_MS, chromium, find_chromium
+from knowledge.tests.browser.product import Person, Product, running_product
+from knowledge.tests.browser.steps import sign_in
 from knowledge.tests.browser.watch import Watch
 
 OpenPage = Callable[..., Page]
-_CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
-_PATIENCE_MS = 20_000  # of a busy machine
 _WIDE = {"width": 1280, "height": 800}
 _PAGES = pytest.StashKey[list[Page]]()
 _LOG = pytest.StashKey[Callable[[], str]]()
@@ -20,18 +19,9 @@ _LOG = pytest.StashKey[Callable[[], str]]()
 
 @pytest.fixture(scope="session")
 def product() -> Iterator[Product]:
-    """The whole product: web server, worker, sample handbook; gone without a trace afterwards."""
-    folder = temporary_folder()
-    running = Product(folder)
-    try:
-        running.start()
-        running.wait_for_samples(running.administrator())
+    """The whole product, as a user starts it."""
+    with running_product() as running:
         yield running
-    finally:
-        try:
-            running.stop()
-        finally:
-            remove_folder(folder)
 
 
 @pytest.fixture(scope="session")
@@ -49,14 +39,10 @@ def person(product: Product, admin: Person) -> Person:
 # which the asynchronous tests of other packages could not run.
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    path = next(filter(None, map(shutil.which, _CHROMIUM)), None)
-    if path is None:
+    if find_chromium() is None:
         pytest.skip("Chromium is not installed")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        expect.set_options(timeout=_PATIENCE_MS)
-        yield chromium
-        chromium.close()
+    with chromium() as running:
+        yield running
 
 
 @pytest.fixture(autouse=True)
@@ -85,7 +71,7 @@ def open_page(
 
     def opened(who: Person | None = None, *, url: str = product.url, **options: Any) -> Page:
         context = browser.new_context(**{"viewport": _WIDE, "base_url": url, **options})
-        context.set_default_timeout(_PATIENCE_MS)
+        context.set_default_timeout(PATIENCE_MS)
         watch.follow(context)
         page = context.new_page()
         pages.append(page)
@@ -96,15 +82,6 @@ def open_page(
     yield opened
     for page in pages:
         page.context.close()
-
-
-def sign_in(page: Page, person: Person) -> None:
-    """Fill in the login page, and wait for the chat."""
-    page.goto("/login")
-    page.get_by_label("Email").fill(person.email)
-    page.get_by_label("Password").fill(person.password)
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url("**/chat/")
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -10,7 +10,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -195,13 +196,20 @@ class Product:
         self.wait_until(all_completed, INGEST_S, "the samples to be completed")
 
 
-def temporary_folder() -> Path:
-    """Return a new folder for a product; `remove_folder` takes it away."""
-    return Path(tempfile.mkdtemp(prefix="knowledge-browser-"))
-
-
-def remove_folder(folder: Path) -> None:
-    shutil.rmtree(folder)
+@contextmanager
+def running_product() -> Iterator[Product]:
+    """Run the whole product with its sample handbook; nothing of it is left afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="knowledge-browser-"))
+    product = Product(folder)
+    try:
+        product.start()
+        product.wait_for_samples(product.administrator())
+        yield product
+    finally:
+        try:
+            product.stop()
+        finally:
+            shutil.rmtree(folder)
 
 
 def _free_port() -> int:

@@ -3,9 +3,9 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from knowledge.tests.browser.chatting import ask
 from knowledge.tests.browser.conftest import OpenPage
 from knowledge.tests.browser.product import SAMPLES, Person
+from knowledge.tests.browser.steps import ask
 from knowledge.tests.browser.watch import Watch
 
 pytestmark = pytest.mark.browser

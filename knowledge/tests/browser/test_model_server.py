@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import expect
 
-from knowledge.tests.browser.chatting import ask, source_names, text_of
 from knowledge.tests.browser.conftest import OpenPage
 from knowledge.tests.browser.product import Person, Product
+from knowledge.tests.browser.steps import ask, source_names, text_of
 from knowledge.tests.browser.watch import Watch
 from rag.tests.model_server import ModelServer, Script, answering, failing, text_event
 

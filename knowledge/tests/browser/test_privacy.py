@@ -6,9 +6,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from knowledge.tests.browser import files
-from knowledge.tests.browser.chatting import DONT_KNOW, ask, source_names, text_of
-from knowledge.tests.browser.conftest import OpenPage, sign_in
+from knowledge.tests.browser.conftest import OpenPage
 from knowledge.tests.browser.product import SAMPLES, Person, Product
+from knowledge.tests.browser.steps import DONT_KNOW, ask, sign_in, source_names, text_of
 from knowledge.tests.browser.watch import Watch
 
 pytestmark = pytest.mark.browser

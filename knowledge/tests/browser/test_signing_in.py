@@ -3,8 +3,9 @@
 import pytest
 from playwright.sync_api import expect
 
-from knowledge.tests.browser.conftest import OpenPage, sign_in
+from knowledge.tests.browser.conftest import OpenPage
 from knowledge.tests.browser.product import Person
+from knowledge.tests.browser.steps import sign_in
 from knowledge.tests.browser.watch import Watch
 
 pytestmark = pytest.mark.browser

@@ -7,9 +7,9 @@ from playwright.sync_api import FilePayload, Locator, Page, expect
 
 from documents.tests.made_files import REAL_FILES
 from knowledge.tests.browser import files
-from knowledge.tests.browser.chatting import ask, source_names, text_of
 from knowledge.tests.browser.conftest import OpenPage
 from knowledge.tests.browser.product import INGEST_S, MAX_UPLOAD_BYTES, Person
+from knowledge.tests.browser.steps import ask, source_names, text_of
 from knowledge.tests.browser.watch import Watch
 
 pytestmark = pytest.mark.browser

@@ -1,10 +1,21 @@
-"""What people do on the chat page, and what they see there."""
+"""What people do over and over: sign in, ask, and read the answer."""
 
 import re
 
 from playwright.sync_api import Locator, Page, expect
 
+from knowledge.tests.browser.product import Person
+
 DONT_KNOW = "I don't know"
+
+
+def sign_in(page: Page, person: Person) -> None:
+    """Fill in the login page, and wait for the chat."""
+    page.goto("/login")
+    page.get_by_label("Email").fill(person.email)
+    page.get_by_label("Password").fill(person.password)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/chat/")
 
 
 def ask(page: Page, question: str) -> Locator:

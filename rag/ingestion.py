@@ -1,7 +1,8 @@
 """The pipeline: extract -> chunk -> embed -> publish, for as many documents as wait.
 
-Documents are read ahead in a thread while the model computes, and embedded together across their
-borders, so that many small ones cost little more than one large one.
+While the model computes, the next documents are read ahead and the last ones are written, each in
+threads of their own. Documents are embedded together across their borders, so that many small ones
+cost little more than one large one.
 """
 
 import time
@@ -10,7 +11,6 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from logging import getLogger
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -18,45 +18,32 @@ from tempfile import NamedTemporaryFile
 import numpy as np
 from django.conf import settings
 from django.core.files.storage import default_storage
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, connection
 
 from documents import leases
-from documents.chunking import Chunk, chunk_pages
+from documents.chunking import chunk_pages
 from documents.exceptions import DocumentFailure
 from documents.extraction.base import ExtractedDocument
 from documents.extraction.runner import extract_file
 from documents.leases import Lease
-from documents.models import Document, DocumentChunk, Page
+from documents.models import Document
 from knowledge.lib import context
 from rag.embedding.base import Vectors
 from rag.embedding.registry import get_embedder
 from rag.heartbeat import Heartbeat
-from rag.index.registry import get_lexical_index
-from rag.index.versions import get_state, record_changes
-from rag.models import ChunkEmbedding
+from rag.index.versions import get_state
+from rag.publishing import Job, publish
 
 logger = getLogger("knowledge.ingestion")
 
 # Leases taken in one go, and documents read ahead of the model.
 CLAIM_SIZE = 16
-READ_AHEAD = 8
+READ_AHEAD = 16
 # Chunks embedded in one call: enough for batches of like length, few enough to show progress.
 EMBED_SIZE = 256
 
 UNEXPECTED = "Something went wrong on our side while reading this file. It will be tried again."
 BUSY = "The system was busy. The file will be tried again."
-
-
-@dataclass
-class Job:
-    """One document on its way through the pipeline."""
-
-    lease: Lease
-    document: Document
-    extracted: ExtractedDocument
-    chunks: list[Chunk]
-    started: float
-    vectors: Vectors | None = None
 
 
 def ingest_waiting(*, first: uuid.UUID | None = None, seconds: float = 600.0) -> int:
@@ -65,31 +52,58 @@ def ingest_waiting(*, first: uuid.UUID | None = None, seconds: float = 600.0) ->
     Returns:
         How many documents were taken, completed and failed ones together.
     """
-    deadline = time.monotonic() + seconds
-    taken = 0
-    with Heartbeat() as heartbeat, ThreadPoolExecutor(2, "extract") as readers:
-        while time.monotonic() < deadline:
-            claimed = leases.claim(limit=CLAIM_SIZE, first=first)
+    with (
+        Heartbeat() as heartbeat,
+        ThreadPoolExecutor(2, "read") as readers,
+        ThreadPoolExecutor(1, "publish") as publisher,
+    ):
+        claims = _Claims(first=first, seconds=seconds, heartbeat=heartbeat)
+        publishing: Future[None] | None = None
+        for jobs in _batches(_read_ahead(iter(claims), readers, heartbeat)):
+            embedded = _embed(jobs)
+            if publishing is not None:
+                publishing.result()  # one batch at most waits for the disk
+            publishing = publisher.submit(_publish_all, embedded, heartbeat)
+        if publishing is not None:
+            publishing.result()
+    return claims.taken
+
+
+class _Claims:
+    """The leases of what waits, taken a few at a time, so that a newcomer's turn comes soon."""
+
+    def __init__(self, *, first: uuid.UUID | None, seconds: float, heartbeat: Heartbeat) -> None:
+        self.taken = 0
+        self._first = first
+        self._deadline = time.monotonic() + seconds
+        self._heartbeat = heartbeat
+
+    def __iter__(self) -> Iterator[Lease]:
+        while time.monotonic() < self._deadline:
+            claimed = leases.claim(limit=CLAIM_SIZE, first=self._first)
             if not claimed:
-                break
-            taken += len(claimed)
-            heartbeat.watch(claimed)
-            for jobs in _batches(_read_ahead(claimed, readers)):
-                _embed_and_publish(jobs)
-            heartbeat.forget(claimed)
-            first = None
-    return taken
+                return
+            self._first = None
+            self.taken += len(claimed)
+            self._heartbeat.watch(claimed)
+            yield from claimed
 
 
-def _read_ahead(claimed: Sequence[Lease], readers: ThreadPoolExecutor) -> Iterator[Job]:
+def _read_ahead(
+    claims: Iterator[Lease], readers: ThreadPoolExecutor, heartbeat: Heartbeat
+) -> Iterator[Job]:
     """Yield the documents that could be read, in order, reading a few ahead."""
-    waiting = deque(claimed)
-    running: deque[Future[Job | None]] = deque()
-    while waiting or running:
-        while waiting and len(running) < READ_AHEAD:
-            running.append(readers.submit(_read, waiting.popleft()))
-        job = running.popleft().result()
-        if job is not None:
+    running: deque[tuple[Lease, Future[Job | None]]] = deque()
+    while True:
+        while len(running) < READ_AHEAD and (lease := next(claims, None)) is not None:
+            running.append((lease, readers.submit(_read, lease)))
+        if not running:
+            return
+        lease, reading = running.popleft()
+        job = reading.result()
+        if job is None:
+            heartbeat.forget([lease])
+        else:
             yield job
 
 
@@ -109,7 +123,8 @@ def _read(lease: Lease) -> Job | None:
                 )
                 if not chunks:
                     raise DocumentFailure("This file has no text in it.", code="empty")
-                return Job(lease, document, extracted, chunks, started)
+                model = get_state(document.organization_id).model
+                return Job(lease, document, extracted, chunks, model, started)
             except Exception as error:  # the task's edge: recorded on the row and shown
                 _record_failure(lease, error)
                 return None
@@ -135,9 +150,12 @@ def _extract(document: Document) -> ExtractedDocument:
 
 
 def _batches(jobs: Iterator[Job]) -> Iterator[list[Job]]:
-    """Group documents until their chunks fill one call of the model."""
+    """Group documents of one model until their chunks fill one call of it."""
     batch: list[Job] = []
     for job in jobs:
+        if batch and job.model != batch[0].model:
+            yield batch
+            batch = []
         batch.append(job)
         if sum(len(job.chunks) for job in batch) >= EMBED_SIZE:
             yield batch
@@ -146,25 +164,24 @@ def _batches(jobs: Iterator[Job]) -> Iterator[list[Job]]:
         yield batch
 
 
-def _embed_and_publish(jobs: Sequence[Job]) -> None:
+def _embed(jobs: Sequence[Job]) -> Sequence[Job]:
+    """Give each document its vectors; return those that have them."""
     try:
-        _embed(jobs)
+        vectors = _vectors(jobs)
     except Exception as error:  # the task's edge
         for job in jobs:
             _record_failure(job.lease, error)
-        return
+        return []
+    first = 0
     for job in jobs:
-        with _log_context(job.lease):
-            try:
-                if publish(job):
-                    _log_published(job)
-            except Exception as error:  # the task's edge
-                _record_failure(job.lease, error)
+        job.vectors = vectors[first : first + len(job.chunks)]
+        first += len(job.chunks)
+    return jobs
 
 
-def _embed(jobs: Sequence[Job]) -> None:
-    """Embed the chunks of all documents, and hand each its vectors."""
-    embedder = get_embedder(get_state(jobs[0].document.organization_id).model)
+def _vectors(jobs: Sequence[Job]) -> Vectors:
+    """Embed the chunks of all documents together, and show how far it is."""
+    embedder = get_embedder(jobs[0].model)
     texts = [
         embedding_text(job.document.display_title, chunk.heading, chunk.text)
         for job in jobs
@@ -176,71 +193,28 @@ def _embed(jobs: Sequence[Job]) -> None:
         percent = 10 + 85 * start // len(texts)
         leases.report(held, stage=Document.Stage.EMBEDDING, progress=percent)
         parts.append(embedder.embed_passages(texts[start : start + EMBED_SIZE]))
-    vectors = np.concatenate(parts)
-    first = 0
-    for job in jobs:
-        job.vectors = vectors[first : first + len(job.chunks)]
-        first += len(job.chunks)
+    return np.concatenate(parts)
+
+
+def _publish_all(jobs: Sequence[Job], heartbeat: Heartbeat) -> None:
+    """Publish each document; a failure is recorded on its row."""
+    try:
+        for job in jobs:
+            with _log_context(job.lease):
+                try:
+                    if publish(job):
+                        _log_published(job)
+                except Exception as error:  # the task's edge
+                    _record_failure(job.lease, error)
+        heartbeat.forget([job.lease for job in jobs])
+    finally:
+        connection.close()  # this thread has one of its own
 
 
 def embedding_text(title: str, heading: str, text: str) -> str:
     """Return what is embedded for a chunk: its words under their headings, cut to spare tokens."""
     above = " > ".join(part for part in (title[:80], heading[-120:]) if part)
     return f"{above}\n{text}" if above else text
-
-
-def publish(job: Job) -> bool:
-    """Write pages, chunks, embeddings, words, version and status in one transaction.
-
-    Returns:
-        False when the document was deleted or another worker took it over: nothing is written.
-    """
-    if job.vectors is None:
-        raise ValueError("publish before embed")
-    organization_id = job.document.organization_id
-    with transaction.atomic():
-        document = leases.lock(job.lease)
-        if document is None:
-            return False
-        get_lexical_index().remove(organization_id, [document.pk])
-        DocumentChunk.objects.filter(document=document).delete()
-        Page.objects.filter(document=document).delete()
-        Page.objects.bulk_create(
-            Page(document=document, number=page.number, text=page.text)
-            for page in job.extracted.pages
-        )
-        chunks = DocumentChunk.objects.bulk_create(
-            DocumentChunk(
-                document=document,
-                chunk_index=chunk.index,
-                page=chunk.page,
-                start=chunk.start,
-                end=chunk.end,
-                heading=chunk.heading,
-                text=chunk.text,
-            )
-            for chunk in job.chunks
-        )
-        model = get_state(organization_id).model
-        ChunkEmbedding.objects.bulk_create(
-            ChunkEmbedding(
-                organization_id=organization_id,
-                document=document,
-                chunk=chunk,
-                model=model,
-                vector=vector.astype("<f4").tobytes(),
-            )
-            for chunk, vector in zip(chunks, job.vectors, strict=True)
-        )
-        get_lexical_index().add(organization_id, chunks, job.document.display_title)
-        record_changes(organization_id, [document.pk])
-        leases.complete(
-            document,
-            title=job.document.title,
-            page_count=len(job.extracted.pages),
-            chunk_count=len(chunks),
-        )
-    return True
 
 
 def _record_failure(lease: Lease, error: Exception) -> None:

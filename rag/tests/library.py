@@ -9,7 +9,8 @@ from documents.extraction.base import ExtractedDocument, ExtractedPage
 from documents.leases import claim
 from documents.models import Document
 from rag.embedding.registry import get_embedder
-from rag.ingestion import Job, publish
+from rag.index.versions import get_state
+from rag.publishing import Job, publish
 
 
 def uploaded(
@@ -69,6 +70,7 @@ def job_of(document: Document, lease, *texts: str) -> Job:
         document,
         ExtractedDocument(pages),
         chunks,
+        get_state(document.organization_id).model,
         time.monotonic(),
         get_embedder().embed_passages(texts),
     )

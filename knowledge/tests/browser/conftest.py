@@ -17,14 +17,16 @@ _PAGES = pytest.StashKey[list[Page]]()
 _LOG = pytest.StashKey[Callable[[], str]]()
 
 
-@pytest.fixture(scope="session")
+# Of the package, not the session: the tests of others need the processors, and while Playwright
+# runs, its thread has a running event loop, in which their asynchronous tests could not run.
+@pytest.fixture(scope="package")
 def product() -> Iterator[Product]:
     """The whole product, as a user starts it."""
     with running_product() as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def admin(product: Product) -> Person:
     return product.administrator()
 
@@ -35,8 +37,6 @@ def person(product: Product, admin: Person) -> Person:
     return product.create_person(admin)
 
 
-# Of the package, not the session: while Playwright runs, its thread has a running event loop, in
-# which the asynchronous tests of other packages could not run.
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     if find_chromium() is None:

@@ -75,6 +75,7 @@ def test_on_a_phone_the_conversations_are_in_a_drawer(open_page: OpenPage, perso
     answer = ask(page, "How much may a hotel in Paris cost?")
     expect(answer.locator(".citation").first).to_be_visible()
     assert overflow(page) <= 0
+    expect(page.locator(".thread-bar")).to_contain_text("How much may a hotel")
     drawer = page.get_by_label("Conversations", exact=True)
     expect(drawer).not_to_be_in_viewport()
     page.get_by_role("button", name="Conversations").tap()

@@ -113,10 +113,13 @@ SAMPLE = env.boolean("SAMPLE", True)
 DATABASES = {
     "default": dj_database_url.parse(
         env.text("DATABASE_URL", f"sqlite:///{DATA_DIR / 'db.sqlite3'}"),
-        conn_max_age=env.integer("DATABASE_CONN_MAX_AGE_S", 60, minimum=0),
+        # Under ASGI each request has a thread of its own, and a connection kept by a thread that
+        # has ended would stay open until it is collected as garbage.
+        conn_max_age=0,
     )
 }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    DATABASES["default"]["ENGINE"] = "knowledge.lib.sqlite"
     DATABASES["default"]["OPTIONS"] = {
         # A writer takes the lock when it begins, so that it waits for the busy time-out instead
         # of failing at its first write.
@@ -124,7 +127,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "timeout": env.integer("DATABASE_BUSY_TIMEOUT_S", 20, minimum=1),
         "init_command": (
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; "
-            "PRAGMA mmap_size=134217728; PRAGMA cache_size=-32000; PRAGMA temp_store=MEMORY;"
+            "PRAGMA cache_size=-16000; PRAGMA temp_store=MEMORY;"
         ),
     }
 

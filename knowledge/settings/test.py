@@ -14,7 +14,7 @@ from knowledge.settings.base import *  # noqa: F403
 from knowledge.settings.base import DATA_DIR, DATABASES, Q_CLUSTER
 
 # A file as in production: in memory, SQLite refuses a second writer instead of letting it wait.
-if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+if DATABASES["default"]["ENGINE"] == "knowledge.lib.sqlite":
     DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

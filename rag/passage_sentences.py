@@ -69,9 +69,12 @@ def candidate_sentences(passages: Sequence[Passage]) -> list[Candidate]:
 
 
 def _is_heading(content: str, start: int, end: int) -> bool:
-    """Tell whether a sentence is a short paragraph of its own that says nothing: a heading."""
+    """Tell whether a sentence is a short paragraph of its own that says nothing: a heading.
+
+    A question alone on its line is one too: what follows it answers it.
+    """
     text = content[start:end]
-    if text[-1] in '.!?:;)"\u201d' or "|" in text or len(text.split()) > _MAX_HEADING_WORDS:
+    if text[-1] in '.!:;)"\u201d' or "|" in text or len(text.split()) > _MAX_HEADING_WORDS:
         return False
     is_listed = text[0] in "-*\u2022"
     stands_alone = content[end : end + 2] == "\n\n" and content[:start][-2:] in ("", "\n\n")

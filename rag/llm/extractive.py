@@ -20,7 +20,7 @@ MIN_CONFIDENCE = 0.15
 MAX_DROP = 3.0
 _SAME = 0.7  # shared stems from which two sentences say the same (Jaccard)
 _BRACKETED_NUMBER = re.compile(r"\[(\s*\d[\d\s,;\u2013-]*)\]")
-_MARKUP_AT_START = re.compile(r"^(?:#{1,6}\s+|[-*+\u2022]\s+|>\s+|\|\s*)+")
+_MARKUP_AT_START = re.compile(r"^(?:#{1,6}\s+|[-*+\u2022]\s+|>\s+|\|\s*|\d{1,2}[.)]\s+(?=[A-Z]))+")
 
 
 @dataclass(frozen=True)

@@ -75,6 +75,8 @@ def test_a_reference_mark_of_the_document_is_not_taken_for_a_citation():
         ("> * quoted", "quoted"),
         ("3.5 hours", "3.5 hours"),
         ("-5 degrees", "-5 degrees"),
+        ("5. If it was stolen, call.", "If it was stolen, call."),
+        ("12 May is a holiday.", "12 May is a holiday."),
     ],
 )
 def test_list_marks_do_not_stand_inside_an_answer(copied, shown):
@@ -100,6 +102,11 @@ def test_a_heading_is_no_answer_and_stands_for_what_follows_it():
     )
     text = answer("When are the opening hours?", content)
     assert text == "Monday to Friday from 07:00 to 20:00. [1]"
+
+
+def test_a_question_in_the_document_stands_for_the_answer_below_it():
+    content = "Do I need a visa?\n\nThe travel desk checks it.\n\nWho books?\n\nEverybody alone."
+    assert answer("Do I need a visa?", content).startswith("The travel desk checks it. [1]")
 
 
 def test_the_first_row_of_a_table_is_no_answer():

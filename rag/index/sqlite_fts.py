@@ -9,7 +9,7 @@ import re
 import threading
 import uuid
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from django.db import connection
 
@@ -24,6 +24,8 @@ from rag.words import STOP_WORDS
 # On SciFact (20k chunks, long claims): nDCG@10 0.687 without a limit, 0.683 with 8,000, 0.672 with
 # 4,000, for 13, 10 and 6 ms.
 ROW_BUDGET = 8_000
+# Up to so many documents, the scope's chunks are listed beforehand.
+FEW_DOCUMENTS = 50
 # Most words of a question that are looked up at all.
 MAX_WORDS = 48
 # Weights of the columns in BM25: document (not indexed), title, heading, text.
@@ -157,8 +159,9 @@ def _rows_with(table: str, word: str) -> int:
 
 def _best(table: str, match: str, k: int, within: Scope) -> list[Hit]:
     """Walk down the ranking until k rows of the scope are found or no row is left."""
+    column, allowed = _allowed(within)
     sql = (
-        f"SELECT rowid, rank, document FROM {table} WHERE {table} MATCH %s "  # noqa: S608
+        f"SELECT rowid, rank, {column} FROM {table} WHERE {table} MATCH %s "  # noqa: S608
         f"AND rank MATCH 'bm25({WEIGHTS})' ORDER BY rank"
     )
     found: list[Hit] = []
@@ -166,8 +169,20 @@ def _best(table: str, match: str, k: int, within: Scope) -> list[Hit]:
         cursor.execute(sql, [match])
         while len(found) < k and (rows := cursor.fetchmany(k)):
             # FTS5 ranks are lower for better.
-            found += [Hit(key, -rank) for key, rank, document in rows if document in within.keys]
+            found += [Hit(key, -rank) for key, rank, value in rows if value in allowed]
     return found[:k]
+
+
+def _allowed(within: Scope) -> tuple[str, Set[object]]:
+    """Return the column that tells whether a row is in the scope, and the values that are.
+
+    Reading a row's document costs more than ranking it. Few documents have few chunks, whose keys
+    the ranking brings anyhow; and with few documents most of the ranking has to be walked.
+    """
+    if len(within.keys) > FEW_DOCUMENTS:
+        return "document", within.keys
+    chunks = DocumentChunk.objects.filter(document__in=within.documents)
+    return "rowid", set(chunks.order_by().values_list("pk", flat=True))
 
 
 def _words(query: str) -> list[str]:

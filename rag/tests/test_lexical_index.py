@@ -61,7 +61,11 @@ def test_a_removed_or_replaced_document_is_not_found(owner, admin):
     assert (health.missing, health.extra) == (0, 0)
 
 
-def test_the_scope_limits_the_search_however_many_better_matches_lie_outside(owner):
+@pytest.mark.parametrize("few", [0, 50])
+def test_the_scope_limits_the_search_however_many_better_matches_lie_outside(
+    owner, few, monkeypatch
+):
+    monkeypatch.setattr(sqlite_fts, "FEW_DOCUMENTS", few)
     for number in range(20):
         published(owner, f"expense expense {number}")
     wanted = published(owner, "one expense in a much longer text than all of the others have")

@@ -59,9 +59,9 @@ class TestTheRealModel:
         "A long sentence about travel expenses. " * 30,
     )
 
-    @pytest.fixture(scope="class")
+    @pytest.fixture
     def model(self) -> Embedder:
-        return get_embedder("all-MiniLM-L6-v2")
+        return get_embedder("all-MiniLM-L6-v2")  # loaded once a process
 
     def test_a_question_is_nearest_to_its_answer(self, model):
         vectors = model.embed_passages(self.TEXTS)

@@ -1,6 +1,9 @@
 """The cast that every test can call on: two organizations and the people in them."""
 
+from collections.abc import Callable
+
 import pytest
+from django.test import Client
 
 from accounts.models import Membership, Organization, Team, User
 
@@ -58,3 +61,13 @@ def outside_admin(other_organization: Organization) -> User:
     return User.objects.create_user(
         "admin@rival.test", PASSWORD, organization=other_organization, role="admin"
     )
+
+
+@pytest.fixture
+def page_as() -> Callable[[User], Client]:
+    def client(user: User) -> Client:
+        made = Client()
+        made.force_login(user)
+        return made
+
+    return client

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.test import Client
 from rest_framework.test import APIClient
 
 from accounts.models import User
@@ -28,16 +27,6 @@ def api_as() -> Callable[[User | None], APIClient]:
         made = APIClient()
         if user is not None:
             made.force_authenticate(user)
-        return made
-
-    return client
-
-
-@pytest.fixture
-def page_as() -> Callable[[User], Client]:
-    def client(user: User) -> Client:
-        made = Client()
-        made.force_login(user)
         return made
 
     return client

@@ -2,8 +2,9 @@
 
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
+from typing import Self
 
 from documents.models import DocumentChunk
 from rag.embedding.base import Vectors
@@ -42,6 +43,20 @@ class IndexHealth:
     present: int
     missing: int
     extra: int
+
+    @classmethod
+    def compare(
+        cls, backend: str, *, expected: Set[int], held: Set[int], version: int | None = None
+    ) -> Self:
+        """Count what an index that holds `held` has of `expected`, by the keys of chunks."""
+        return cls(
+            backend=backend,
+            in_memory_version=version,
+            expected=len(expected),
+            present=len(expected & held),
+            missing=len(expected - held),
+            extra=len(held - expected),
+        )
 
 
 class VectorIndex(ABC):

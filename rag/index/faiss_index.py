@@ -59,14 +59,8 @@ class FaissIndex(VectorIndex):
         copy = self._current(get_state(organization_id))
         rows = ChunkEmbedding.objects.of_index(organization_id, copy.model)
         expected = set(rows.values_list("chunk_id", flat=True))
-        held = copy.keys()
-        return IndexHealth(
-            backend="faiss",
-            in_memory_version=copy.version,
-            expected=len(expected),
-            present=len(expected & held),
-            missing=len(expected - held),
-            extra=len(held - expected),
+        return IndexHealth.compare(
+            "faiss", expected=expected, held=copy.keys(), version=copy.version
         )
 
     def _forget(self, organization_id: uuid.UUID) -> None:

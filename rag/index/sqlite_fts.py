@@ -95,14 +95,7 @@ class SqliteFtsIndex(LexicalIndex):
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT rowid FROM {table}")  # noqa: S608
             held = {row[0] for row in cursor.fetchall()}
-        return IndexHealth(
-            backend="sqlite-fts5",
-            in_memory_version=None,
-            expected=len(expected),
-            present=len(expected & held),
-            missing=len(expected - held),
-            extra=len(held - expected),
-        )
+        return IndexHealth.compare("sqlite-fts5", expected=expected, held=held)
 
     def _match(self, table: str, version: int, words: list[str]) -> str | None:
         """Return the FTS5 expression for the words worth looking up; None when no row has any."""

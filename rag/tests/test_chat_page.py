@@ -2,14 +2,12 @@
 
 import datetime
 import uuid
-from collections.abc import Callable
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import User
 from documents.models import Document, DocumentChunk
 from documents.services import delete_documents
 from rag.llm.base import ModelUnavailable
@@ -22,16 +20,6 @@ QUESTION = "How many days of paid leave does every employee have?"
 LEAVE = "Every employee has 30 days of paid leave a year."
 ANSWER = "Every employee has **30 days** of paid leave [1]."
 HTMX = {"HX-Request": "true"}
-
-
-@pytest.fixture
-def page_as() -> Callable[[User], Client]:
-    def client(user: User) -> Client:
-        made = Client()
-        made.force_login(user)
-        return made
-
-    return client
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Sequence, Set
 
-from django.db import connection
+from django.db import connection, transaction
 
 from documents.models import DocumentChunk
 from rag.index.base import Hit, IndexHealth, LexicalIndex
@@ -72,6 +72,7 @@ class SqliteFtsIndex(LexicalIndex):
             return []
         return _best(table, match, k, within)
 
+    @transaction.atomic  # searches see the old words until the new ones are all there
     def rebuild(self, organization_id: uuid.UUID) -> None:
         table = _ensure_table(organization_id)
         with connection.cursor() as cursor:

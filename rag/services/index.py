@@ -3,6 +3,8 @@
 import uuid
 from dataclasses import dataclass
 
+from django_q.tasks import async_task
+
 from accounts import audit
 from accounts.models import Organization, User
 from documents.models import Document, DocumentChunk
@@ -56,8 +58,6 @@ def index_health(*, organization_id: uuid.UUID) -> OrganizationIndexHealth:
 
 def request_rebuild(*, organization: Organization, actor: User | None) -> None:
     """Queue a rebuild of the organization's indexes from its rows."""
-    from django_q.tasks import async_task
-
     if actor is not None and not _may_administer(actor, organization):
         raise NotAllowed
     audit.record(action="index.rebuild_requested", actor=actor, organization=organization)

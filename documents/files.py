@@ -18,6 +18,7 @@ from documents.models import FileDeletion
 from documents.querysets import FileDeletionQuerySet
 from documents.upload_limit import too_large
 from knowledge.lib.errors import Unavailable
+from knowledge.lib.faults import FaultPoint, passing
 
 logger = getLogger("knowledge.documents")
 
@@ -82,6 +83,7 @@ class Reservation:
         self._entry = FileDeletion.objects.create(
             path=path, not_before=timezone.now() + RESERVATION
         )
+        passing(FaultPoint.UPLOAD_RESERVED)
 
     def write(self, file: Any, *, filename: str) -> StoredFile:
         """Store the file durably; `filename` is for the error alone.
@@ -146,7 +148,9 @@ def _remove(entries: FileDeletionQuerySet) -> int:
         keys = [entry.pk for entry in claimed]
         again = timezone.now() + RETRY_AFTER
         FileDeletion.objects.filter(pk__in=keys).update(not_before=again)
+    passing(FaultPoint.REMOVAL_CLAIMED)
     gone = [entry.pk for entry in claimed if _is_removed(entry.path)]
+    passing(FaultPoint.REMOVAL_FILE_GONE)
     FileDeletion.objects.filter(pk__in=gone).delete()
     return len(gone)
 

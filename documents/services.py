@@ -21,6 +21,7 @@ from documents.querysets import DocumentQuerySet
 from documents.removal import delete_rows
 from knowledge.lib import context
 from knowledge.lib.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from knowledge.lib.faults import FaultPoint, passing
 
 Visibility = Document.Visibility
 
@@ -70,6 +71,7 @@ def upload_document(
     path = document.file.name = storage_path(document, name)
     with files.reserved(path) as reservation:
         stored = reservation.write(file, filename=name)
+        passing(FaultPoint.UPLOAD_FILE_STORED)
         document.size, document.sha256 = stored.size, stored.sha256
         with transaction.atomic():
             reservation.keep()
@@ -77,10 +79,16 @@ def upload_document(
             document.save(force_insert=True)
             document.teams.set(shared_with)
             _record("document.uploaded", document, owner, size=document.size)
+            passing(FaultPoint.UPLOAD_ROW_WRITTEN)
             if ingest:
                 # Robust: the upload is accepted, and the sweeper finds it when the queue is away.
-                transaction.on_commit(lambda: enqueue_ingestion(document.pk), robust=True)
+                transaction.on_commit(lambda: _ring_for(document), robust=True)
     return document
+
+
+def _ring_for(document: Document) -> None:
+    passing(FaultPoint.UPLOAD_COMMITTED)
+    enqueue_ingestion(document.pk)
 
 
 def enqueue_ingestion(document_id: uuid.UUID) -> None:
@@ -175,13 +183,20 @@ def _delete_batch(keys: Sequence[uuid.UUID], actor: User) -> int:
         by_organization[document.organization_id].append(document.pk)
     for organization_id, document_ids in by_organization.items():
         projection().before_removal(organization_id=organization_id, document_ids=document_ids)
+    passing(FaultPoint.DELETE_INDEX_CLEARED)
     paths = [str(document.file.name) for document in documents]
     files.forget(paths)
     for document in documents:
         _record("document.deleted", document, actor, size=document.size)
     delete_rows([document.pk for document in documents])
-    transaction.on_commit(lambda: files.remove(paths), robust=True)
+    passing(FaultPoint.DELETE_ROWS_GONE)
+    transaction.on_commit(lambda: _remove_files(paths), robust=True)
     return len(documents)
+
+
+def _remove_files(paths: Sequence[str]) -> None:
+    passing(FaultPoint.DELETE_COMMITTED)
+    files.remove(paths)
 
 
 def record_download(*, document: Document, actor: User) -> None:

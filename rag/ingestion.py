@@ -28,6 +28,7 @@ from documents.extraction.runner import extract_file
 from documents.leases import Lease
 from documents.models import Document
 from knowledge.lib import context
+from knowledge.lib.faults import FaultPoint, passing
 from rag.embedding.base import Vectors
 from rag.embedding.registry import get_embedder
 from rag.heartbeat import Heartbeat
@@ -61,6 +62,7 @@ def ingest_waiting(*, first: uuid.UUID | None = None, seconds: float = 600.0) ->
         publishing: Future[None] | None = None
         for jobs in _batches(_read_ahead(iter(claims), readers, heartbeat)):
             embedded = _embed(jobs)
+            passing(FaultPoint.INGEST_EMBEDDED)
             if publishing is not None:
                 publishing.result()  # one batch at most waits for the disk
             publishing = publisher.submit(_publish_all, embedded, heartbeat)
@@ -86,6 +88,7 @@ class _Claims:
             self._first = None
             self.taken += len(claimed)
             self._heartbeat.watch(claimed)
+            passing(FaultPoint.INGEST_CLAIMED)
             yield from claimed
 
 
@@ -123,6 +126,7 @@ def _read(lease: Lease) -> Job | None:
                 )
                 if not chunks:
                     raise DocumentFailure("This file has no text in it.", code="empty")
+                passing(FaultPoint.INGEST_READ)
                 model = get_state(document.organization_id).model
                 return Job(lease, document, extracted, chunks, model, started)
             except Exception as error:  # the task's edge: recorded on the row and shown

@@ -23,6 +23,11 @@ class OrganizationIndex(models.Model):
         Organization, on_delete=models.CASCADE, primary_key=True, related_name="index"
     )
     version = models.PositiveBigIntegerField(default=0)
+    token = models.UUIDField(
+        default=uuid.uuid4,
+        help_text="Drawn anew with each version: a version that a restored backup counted again has"
+        " another token.",
+    )
     model = models.CharField(max_length=100, help_text="The embedding model that queries use.")
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -42,6 +47,7 @@ class IndexChange(models.Model):
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE)
     version = models.PositiveBigIntegerField()
     document_id = models.UUIDField(help_text="Not a foreign key: it outlives the document.")
+    token = models.UUIDField(default=uuid.uuid4, help_text="Of the index at this version.")
 
     class Meta:
         constraints = [

@@ -9,6 +9,7 @@ from documents.chunking import Chunk
 from documents.extraction.base import ExtractedDocument
 from documents.leases import Lease
 from documents.models import Document, DocumentChunk, Page
+from knowledge.lib.faults import FaultPoint, passing
 from rag.embedding.base import Vectors
 from rag.index.registry import get_lexical_index
 from rag.index.versions import record_changes
@@ -44,6 +45,7 @@ def publish(job: Job) -> bool:
         get_lexical_index().remove(organization_id, [document.pk])
         DocumentChunk.objects.filter(document=document).delete()
         Page.objects.filter(document=document).delete()
+        passing(FaultPoint.PUBLISH_OLD_ROWS_GONE)
         Page.objects.bulk_create(
             Page(document=document, number=page.number, text=page.text)
             for page in job.extracted.pages
@@ -71,6 +73,7 @@ def publish(job: Job) -> bool:
             for chunk, vector in zip(chunks, job.vectors, strict=True)
         )
         get_lexical_index().add(organization_id, chunks, job.document.display_title)
+        passing(FaultPoint.PUBLISH_CHUNKS_WRITTEN)
         record_changes(organization_id, [document.pk])
         leases.complete(
             document,
@@ -78,4 +81,6 @@ def publish(job: Job) -> bool:
             page_count=len(job.extracted.pages),
             chunk_count=len(chunks),
         )
+        passing(FaultPoint.PUBLISH_VERSION_COUNTED)
+    passing(FaultPoint.PUBLISH_COMMITTED)
     return True

@@ -11,6 +11,7 @@ from django_q.tasks import async_task
 from accounts.models import Organization
 from documents.models import Document
 from documents.tasks import remove_deleted_files
+from knowledge.lib.faults import FaultPoint, passing
 from rag.embedding.registry import get_embedder
 from rag.index.registry import get_vector_index
 from rag.index.versions import prune_changes
@@ -37,6 +38,7 @@ def sweep() -> None:
     remove_deleted_files()
     for organization_id in Organization.objects.values_list("pk", flat=True):
         prune_changes(organization_id)
+        passing(FaultPoint.SWEEP_CHANGES_PRUNED)
         get_vector_index().refresh_snapshot(organization_id)
 
 

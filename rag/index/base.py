@@ -4,7 +4,7 @@ import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 from documents.models import DocumentChunk
 from rag.embedding.base import Vectors
@@ -26,37 +26,87 @@ class Hit:
 
 
 @dataclass(frozen=True)
+class SnapshotHealth:
+    """What is on the disk to start fast from.
+
+    Attributes:
+        condition: `current`, `behind` (good, and the changes since are applied at load), `missing`,
+            `damaged` or `foreign` (of another model or another history of the database). Whatever
+            is not the first two is rebuilt from the rows at the next load.
+        version: of the index when it was written; None when it cannot be told.
+        age_s: seconds since it was written; None when there is none.
+        count: vectors in it.
+        size: bytes on the disk.
+    """
+
+    condition: str
+    version: int | None = None
+    age_s: float | None = None
+    count: int = 0
+    size: int = 0
+
+
+@dataclass(frozen=True)
 class IndexHealth:
     """What an index holds against what the rows say it should.
 
     Attributes:
+        index_type: the structure now in use, in its backend's words.
+        model, dimension: of the vectors it holds; None for an index of words.
         in_memory_version: the version of this process's copy; None when it holds none.
-        expected: embeddings of the active model in the database.
-        present: of those, how many the index holds.
-        missing: embeddings that the index lacks.
-        extra: entries of the index without a row.
+        entries: how many it holds, removed ones not counted.
+        expected: rows in the database that it should hold.
+        present: of those, how many it holds.
+        missing: rows that it lacks.
+        extra: entries without a row.
+        duplicate: entries beyond the first for one row.
+        altered: entries whose content is not the row's.
+        snapshot: None where the index lives in the database.
     """
 
     backend: str
+    index_type: str
     in_memory_version: int | None
+    entries: int
     expected: int
     present: int
     missing: int
     extra: int
+    duplicate: int = 0
+    altered: int = 0
+    model: str | None = None
+    dimension: int | None = None
+    snapshot: SnapshotHealth | None = None
 
     @classmethod
     def compare(
-        cls, backend: str, *, expected: Set[int], held: Set[int], version: int | None = None
+        cls,
+        backend: str,
+        *,
+        index_type: str,
+        expected: Set[int],
+        held: Sequence[int],
+        **details: Any,
     ) -> Self:
         """Count what an index that holds `held` has of `expected`, by the keys of chunks."""
+        distinct = set(held)
         return cls(
             backend=backend,
-            in_memory_version=version,
+            index_type=index_type,
+            in_memory_version=details.pop("in_memory_version", None),
+            entries=len(held),
             expected=len(expected),
-            present=len(expected & held),
-            missing=len(expected - held),
-            extra=len(held - expected),
+            present=len(expected & distinct),
+            missing=len(expected - distinct),
+            extra=len(distinct - expected),
+            duplicate=len(held) - len(distinct),
+            **details,
         )
+
+    @property
+    def faults(self) -> int:
+        """How many entries are not as they should be."""
+        return self.missing + self.extra + self.duplicate + self.altered
 
 
 class VectorIndex(ABC):

@@ -60,7 +60,13 @@ class FaissIndex(VectorIndex):
         rows = ChunkEmbedding.objects.of_index(organization_id, copy.model)
         expected = set(rows.values_list("chunk_id", flat=True))
         return IndexHealth.compare(
-            "faiss", expected=expected, held=copy.keys(), version=copy.version
+            "faiss",
+            index_type="Flat",
+            expected=expected,
+            held=sorted(copy.keys()),
+            in_memory_version=copy.version,
+            model=copy.model,
+            dimension=copy.dimension,
         )
 
     def _forget(self, organization_id: uuid.UUID) -> None:

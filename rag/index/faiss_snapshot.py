@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from django.conf import settings
 
+from knowledge.lib.faults import FaultPoint, passing
 from rag.embedding.base import Vectors
 
 logger = getLogger("knowledge.index")
@@ -69,12 +70,15 @@ class Snapshot:
         path = self._folder / f"index-{version}-{uuid.uuid4().hex[:8]}.faiss"
         faiss.write_index(index, str(path))
         _sync(path)
+        passing(FaultPoint.SNAPSHOT_INDEX_WRITTEN)
         manifest = Manifest(version, model, dimension, int(index.ntotal), _sha256(path), path.name)
         beside = self._manifest.with_suffix(f".{uuid.uuid4().hex[:8]}.new")
         beside.write_text(json.dumps(asdict(manifest), indent=2), encoding="utf-8")
         _sync(beside)
+        passing(FaultPoint.SNAPSHOT_MANIFEST_WRITTEN)
         beside.replace(self._manifest)
         _sync(self._folder)
+        passing(FaultPoint.SNAPSHOT_RENAMED)
         for old in self._folder.glob("index-*.faiss"):
             if old != path:
                 old.unlink(missing_ok=True)

@@ -95,8 +95,8 @@ class SqliteFtsIndex(LexicalIndex):
         expected = set(chunks.values_list("pk", flat=True))
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT rowid FROM {table}")  # noqa: S608
-            held = {row[0] for row in cursor.fetchall()}
-        return IndexHealth.compare("sqlite-fts5", expected=expected, held=held)
+            held = [row[0] for row in cursor.fetchall()]
+        return IndexHealth.compare("sqlite", index_type="FTS5", expected=expected, held=held)
 
     def _match(self, table: str, version: int, words: list[str]) -> str | None:
         """Return the FTS5 expression for the words worth looking up; None when no row has any."""

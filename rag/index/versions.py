@@ -30,12 +30,17 @@ def record_changes(organization_id: uuid.UUID, document_ids: Sequence[uuid.UUID]
     """
     get_state(organization_id)
     states = OrganizationIndex.objects.filter(pk=organization_id)
-    states.update(version=F("version") + len(document_ids))
+    tokens = [uuid.uuid4() for _ in document_ids]
+    states.update(version=F("version") + len(document_ids), token=tokens[-1])
     last = states.values_list("version", flat=True).get()
     first = last - len(document_ids) + 1
     IndexChange.objects.bulk_create(
-        IndexChange(organization_id=organization_id, version=first + i, document_id=document_id)
-        for i, document_id in enumerate(document_ids)
+        IndexChange(
+            organization_id=organization_id, version=version, document_id=document_id, token=token
+        )
+        for version, (document_id, token) in enumerate(
+            zip(document_ids, tokens, strict=True), start=first
+        )
     )
     return last
 

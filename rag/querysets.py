@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from django.db.models import QuerySet
 
 if TYPE_CHECKING:
-    from accounts.models import User
-    from rag.models import ChunkEmbedding, Conversation, Message, UsageRecord
+    from accounts.models import Organization, User
+    from rag.models import ChunkEmbedding, Conversation, IndexRun, Message, UsageRecord
 
 
 class ChunkEmbeddingQuerySet(QuerySet["ChunkEmbedding"]):
@@ -19,6 +19,20 @@ class ChunkEmbeddingQuerySet(QuerySet["ChunkEmbedding"]):
     def of_index(self, organization_id: uuid.UUID, model: str) -> ChunkEmbeddingQuerySet:
         """Return what one organization's index of one model holds, in index order."""
         return self.filter(organization_id=organization_id, model=model).order_by("pk")
+
+
+class IndexRunQuerySet(QuerySet["IndexRun"]):
+    """Checks, repairs and rebuilds of indexes."""
+
+    def of(self, organization: Organization | None) -> IndexRunQuerySet:
+        """Return one organization's, or those of what belongs to none; newest first."""
+        if organization is None:
+            return self.filter(organization__isnull=True).order_by("-id")
+        return self.filter(organization=organization).order_by("-id")
+
+    def finished(self) -> IndexRunQuerySet:
+        """Return those that came to a result."""
+        return self.filter(status=self.model.Status.FINISHED)
 
 
 class ConversationQuerySet(QuerySet["Conversation"]):

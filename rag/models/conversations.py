@@ -1,4 +1,4 @@
-"""The index as rows, conversations, and what the model calls cost."""
+"""Conversations: questions, answers, and the passages that answers were given."""
 
 import uuid
 
@@ -6,79 +6,9 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from accounts.models import Organization, User
+from accounts.models import User
 from documents.models import Document, DocumentChunk
-from rag.querysets import (
-    ChunkEmbeddingQuerySet,
-    ConversationQuerySet,
-    MessageQuerySet,
-    UsageRecordQuerySet,
-)
-
-
-class OrganizationIndex(models.Model):
-    """The state of one organization's index: each publish and delete adds one to its version."""
-
-    organization = models.OneToOneField(
-        Organization, on_delete=models.CASCADE, primary_key=True, related_name="index"
-    )
-    version = models.PositiveBigIntegerField(default=0)
-    token = models.UUIDField(
-        default=uuid.uuid4,
-        help_text="Drawn anew with each version: a version that a restored backup counted again has"
-        " another token.",
-    )
-    model = models.CharField(max_length=100, help_text="The embedding model that queries use.")
-    updated_at = models.DateTimeField(auto_now=True)
-
-    class Meta:
-        verbose_name_plural = "organization indexes"
-
-    def __str__(self) -> str:
-        return f"version {self.version}"
-
-
-class IndexChange(models.Model):
-    """One step of an index: the document whose chunks were published or removed at that version.
-
-    A process whose copy is at version v reads the changes after v and takes each document anew.
-    """
-
-    organization = models.ForeignKey(Organization, on_delete=models.CASCADE)
-    version = models.PositiveBigIntegerField()
-    document_id = models.UUIDField(help_text="Not a foreign key: it outlives the document.")
-    token = models.UUIDField(default=uuid.uuid4, help_text="Of the index at this version.")
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["organization", "version"], name="index_change_unique")
-        ]
-
-    def __str__(self) -> str:
-        return f"version {self.version}: {self.document_id}"
-
-
-class ChunkEmbedding(models.Model):
-    """The vector of one chunk under one model, whose index knows it by the chunk's key."""
-
-    organization = models.ForeignKey(Organization, on_delete=models.CASCADE)
-    document = models.ForeignKey(Document, on_delete=models.CASCADE)
-    chunk = models.ForeignKey(DocumentChunk, on_delete=models.CASCADE, related_name="embeddings")
-    model = models.CharField(max_length=100)
-    vector = models.BinaryField(help_text="float32, little endian, unit length.")
-
-    objects = ChunkEmbeddingQuerySet.as_manager()
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["chunk", "model"], name="chunk_embedding_unique")
-        ]
-        indexes = [
-            models.Index(fields=["organization", "model", "id"], name="embedding_index_order")
-        ]
-
-    def __str__(self) -> str:
-        return f"embedding {self.pk}"
+from rag.querysets import ConversationQuerySet, MessageQuerySet
 
 
 class Conversation(models.Model):
@@ -202,33 +132,3 @@ class MessageSource(models.Model):
 
     def __str__(self) -> str:
         return f"source {self.number}"
-
-
-class UsageRecord(models.Model):
-    """One model call in the ledger; failed and stopped ones too."""
-
-    class Outcome(models.TextChoices):
-        COMPLETED = "completed", "Complete"
-        STOPPED = "stopped", "Stopped"
-        FAILED = "failed", "Failed"
-
-    organization = models.ForeignKey(Organization, on_delete=models.CASCADE)
-    user = models.ForeignKey(User, on_delete=models.SET_NULL, null=True)
-    message = models.ForeignKey(Message, on_delete=models.SET_NULL, null=True)
-    feature = models.CharField(max_length=20, help_text="chat or condense.")
-    model = models.CharField(max_length=100)
-    outcome = models.CharField(max_length=10, choices=Outcome.choices)
-    prompt_tokens = models.PositiveIntegerField(default=0)
-    completion_tokens = models.PositiveIntegerField(default=0)
-    cost = models.DecimalField(max_digits=12, decimal_places=6, default=0)
-    ms = models.PositiveIntegerField(default=0)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-
-    objects = UsageRecordQuerySet.as_manager()
-
-    class Meta:
-        ordering = ["-id"]
-        indexes = [models.Index(fields=["organization", "created_at"])]
-
-    def __str__(self) -> str:
-        return f"{self.feature} {self.outcome}"

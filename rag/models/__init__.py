@@ -1,0 +1,17 @@
+"""The index as rows, conversations, and what the model calls cost."""
+
+from rag.models.conversations import Conversation, Message, MessageSource
+from rag.models.index import ChunkEmbedding, IndexChange, OrganizationIndex
+from rag.models.index_runs import IndexRun
+from rag.models.usage import UsageRecord
+
+__all__ = [
+    "ChunkEmbedding",
+    "Conversation",
+    "IndexChange",
+    "IndexRun",
+    "Message",
+    "MessageSource",
+    "OrganizationIndex",
+    "UsageRecord",
+]

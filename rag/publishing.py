@@ -1,5 +1,7 @@
 """The last step of ingestion: a document's rows become visible all at once, or not at all."""
 
+import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -9,6 +11,7 @@ from documents.chunking import Chunk
 from documents.extraction.base import ExtractedDocument
 from documents.leases import Lease
 from documents.models import Document, DocumentChunk, Page
+from documents.removal import delete_text
 from knowledge.lib.faults import FaultPoint, passing
 from rag.embedding.base import Vectors
 from rag.index.registry import get_lexical_index
@@ -30,57 +33,99 @@ class Job:
 
 
 def publish(job: Job) -> bool:
-    """Write pages, chunks, embeddings, words, version and status in one transaction.
+    """Publish one document.
 
     Returns:
         False when the document was deleted or another worker took it over: nothing is written.
     """
-    if job.vectors is None:
-        raise ValueError("publish before embed")
-    organization_id = job.document.organization_id
+    return bool(publish_together([job]))
+
+
+def publish_together(jobs: Sequence[Job]) -> list[Job]:
+    """Write pages, chunks, embeddings, words, version and status in one transaction.
+
+    Small documents share one, since each waits for the disk. When it fails nothing of any of them
+    is written, and they can be published one by one.
+
+    Args:
+        jobs: documents of one organization.
+
+    Returns:
+        Those that were published; nothing is written of one that was deleted meanwhile, or taken
+        over by another worker.
+    """
+    [organization_id] = {job.document.organization_id for job in jobs}
     with transaction.atomic():
-        document = leases.lock(job.lease)
-        if document is None:
-            return False
-        get_lexical_index().remove(organization_id, [document.pk])
-        DocumentChunk.objects.filter(document=document).delete()
-        Page.objects.filter(document=document).delete()
+        held = {document.pk for document in leases.lock([job.lease for job in jobs])}
+        alive = [job for job in jobs if job.document.pk in held]
+        if not alive:
+            return []
+        keys = [job.document.pk for job in alive]
+        _remove_old(organization_id, keys)
         passing(FaultPoint.PUBLISH_OLD_ROWS_GONE)
-        Page.objects.bulk_create(
-            Page(document=document, number=page.number, text=page.text)
-            for page in job.extracted.pages
-        )
-        chunks = DocumentChunk.objects.bulk_create(
-            DocumentChunk(
-                document=document,
-                chunk_index=chunk.index,
-                page=chunk.page,
-                start=chunk.start,
-                end=chunk.end,
-                heading=chunk.heading,
-                text=chunk.text,
-            )
-            for chunk in job.chunks
-        )
-        ChunkEmbedding.objects.bulk_create(
-            ChunkEmbedding(
-                organization_id=organization_id,
-                document=document,
-                chunk=chunk,
-                model=job.model,
-                vector=vector.astype("<f4").tobytes(),
-            )
-            for chunk, vector in zip(chunks, job.vectors, strict=True)
-        )
-        get_lexical_index().add(organization_id, chunks, job.document.display_title)
+        _write(organization_id, alive)
         passing(FaultPoint.PUBLISH_CHUNKS_WRITTEN)
-        record_changes(organization_id, [document.pk])
-        leases.complete(
-            document,
-            title=job.document.title,
-            page_count=len(job.extracted.pages),
-            chunk_count=len(chunks),
-        )
+        record_changes(organization_id, keys)
+        for job in alive:
+            leases.complete(
+                job.document,
+                title=job.document.title,
+                page_count=len(job.extracted.pages),
+                chunk_count=len(job.chunks),
+            )
         passing(FaultPoint.PUBLISH_VERSION_COUNTED)
     passing(FaultPoint.PUBLISH_COMMITTED)
-    return True
+    return alive
+
+
+def _remove_old(organization_id: uuid.UUID, keys: Sequence[uuid.UUID]) -> None:
+    """Remove what an earlier publishing wrote; hardly ever is there anything."""
+    if DocumentChunk.objects.filter(document__in=keys).exists():
+        get_lexical_index().remove(organization_id, keys)
+    delete_text(keys)
+
+
+def _write(organization_id: uuid.UUID, jobs: Sequence[Job]) -> None:
+    Page.objects.bulk_create(
+        Page(document=job.document, number=page.number, text=page.text)
+        for job in jobs
+        for page in job.extracted.pages
+    )
+    rows = DocumentChunk.objects.bulk_create(
+        DocumentChunk(
+            document=job.document,
+            chunk_index=chunk.index,
+            page=chunk.page,
+            start=chunk.start,
+            end=chunk.end,
+            heading=chunk.heading,
+            text=chunk.text,
+        )
+        for job in jobs
+        for chunk in job.chunks
+    )
+    first = 0
+    embeddings = []
+    for job in jobs:
+        theirs = rows[first : first + len(job.chunks)]
+        first += len(job.chunks)
+        embeddings += _embeddings(organization_id, job, theirs)
+        get_lexical_index().add(organization_id, theirs, job.document.display_title)
+    ChunkEmbedding.objects.bulk_create(embeddings)
+
+
+def _embeddings(
+    organization_id: uuid.UUID, job: Job, rows: Sequence[DocumentChunk]
+) -> list[ChunkEmbedding]:
+    if job.vectors is None:
+        raise ValueError("publish before embed")
+    return [
+        ChunkEmbedding(
+            organization_id=organization_id,
+            document=job.document,
+            chunk=row,
+            model=job.model,
+            vector=vector.astype("<f4").tobytes(),
+        )
+        for row, vector in zip(rows, job.vectors, strict=True)
+    ]

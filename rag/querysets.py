@@ -6,11 +6,11 @@ import datetime
 import uuid
 from typing import TYPE_CHECKING
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 if TYPE_CHECKING:
     from accounts.models import Organization, User
-    from rag.models import ChunkEmbedding, Conversation, IndexRun, Message, UsageRecord
+    from rag.models import ChunkEmbedding, Conversation, IndexRun, Message, ModelChange, UsageRecord
 
 
 class ChunkEmbeddingQuerySet(QuerySet["ChunkEmbedding"]):
@@ -33,6 +33,26 @@ class IndexRunQuerySet(QuerySet["IndexRun"]):
     def finished(self) -> IndexRunQuerySet:
         """Return those that came to a result."""
         return self.filter(status=self.model.Status.FINISHED)
+
+
+class ModelChangeQuerySet(QuerySet["ModelChange"]):
+    """Changes of the embedding model."""
+
+    def open(self) -> ModelChangeQuerySet:
+        """Return those that have not ended; one an organization at most."""
+        status = self.model.Status
+        return self.filter(status__in=[status.BUILDING, status.READY])
+
+    def free(self, now: datetime.datetime) -> ModelChangeQuerySet:
+        """Return those that nobody works on."""
+        return self.filter(Q(lease_expires_at__isnull=True) | Q(lease_expires_at__lte=now))
+
+    def waiting(self, now: datetime.datetime) -> ModelChangeQuerySet:
+        """Return those that a worker should go on with."""
+        status = self.model.Status
+        return self.free(now).filter(
+            Q(status=status.BUILDING) | Q(status=status.READY, switch_when_ready=True)
+        )
 
 
 class ConversationQuerySet(QuerySet["Conversation"]):

@@ -12,6 +12,7 @@ from django.conf import settings
 from accounts.models import User
 from documents.models import Document, DocumentChunk
 from knowledge.lib.errors import InvalidInput, Unprocessable
+from knowledge.lib.overload import Gate, Limits
 from rag.embedding.registry import get_embedder
 from rag.index.base import Hit
 from rag.index.registry import get_lexical_index, get_vector_index
@@ -26,6 +27,14 @@ CANDIDATES = 100
 FUSION_K = 60
 # Two chunks of one page that share this part of the shorter one say the same.
 SAME_SPAN = 0.5
+
+
+def _limits() -> Limits:
+    return Limits(settings.SEARCH_PLACES, settings.SEARCH_QUEUE, settings.SEARCH_WAIT_S)
+
+
+# More searches at once than the processor can do only make each of them slower.
+_gate = Gate("search", _limits)
 
 
 @dataclass(frozen=True)
@@ -83,7 +92,7 @@ class Retrieval:
 
 
 @dataclass(frozen=True)
-class _Fused:
+class Fused:
     chunk_id: int
     score: float
     similarity: float | None
@@ -113,11 +122,17 @@ def retrieve(*, user: User, query: str, top_k: int) -> Retrieval:
 
     Raises:
         InvalidInput, Unprocessable: the query is empty or too long; `top_k` is out of range.
+        Overloaded: too many searches run and wait in this process.
     """
-    started = time.perf_counter()
     query = check_query(query)
     if not 1 <= top_k <= settings.MAX_TOP_K:
         raise InvalidInput(f"top_k must be between 1 and {settings.MAX_TOP_K}.")
+    with _gate.entered():
+        return _retrieve(user, query, top_k)
+
+
+def _retrieve(user: User, query: str, top_k: int) -> Retrieval:
+    started = time.perf_counter()
     passages: tuple[Passage, ...] = ()
     dense: Sequence[Hit] = ()
     lexical: Sequence[Hit] = ()
@@ -125,7 +140,7 @@ def retrieve(*, user: User, query: str, top_k: int) -> Retrieval:
     scope = Scope(Document.objects.visible_to(user))
     if scope.keys and user.organization_id is not None:
         dense, lexical = _search(query, user.organization_id, scope)
-        passages = _passages(_fuse(dense, lexical), user=user, top_k=top_k)
+        passages = _passages(fuse(dense, lexical), user=user, top_k=top_k)
     took_ms = (time.perf_counter() - started) * 1000
     logger.info(
         "retrieval",
@@ -150,7 +165,7 @@ def _search(query: str, organization_id: uuid.UUID, scope: Scope) -> tuple[list[
     return dense, lexical
 
 
-def _fuse(dense: Iterable[Hit], lexical: Iterable[Hit]) -> list[_Fused]:
+def fuse(dense: Iterable[Hit], lexical: Iterable[Hit]) -> list[Fused]:
     """Order by the sum of reciprocal ranks; the cosine decides between equals."""
     scores: dict[int, float] = {}
     similarities: dict[int, float] = {}
@@ -159,11 +174,11 @@ def _fuse(dense: Iterable[Hit], lexical: Iterable[Hit]) -> list[_Fused]:
             scores[hit.chunk_id] = scores.get(hit.chunk_id, 0.0) + 1 / (FUSION_K + rank)
     for hit in dense:
         similarities[hit.chunk_id] = hit.score
-    fused = [_Fused(key, score, similarities.get(key)) for key, score in scores.items()]
+    fused = [Fused(key, score, similarities.get(key)) for key, score in scores.items()]
     return sorted(fused, key=lambda hit: (-hit.score, -(hit.similarity or 0.0), hit.chunk_id))
 
 
-def _passages(fused: Sequence[_Fused], *, user: User, top_k: int) -> tuple[Passage, ...]:
+def _passages(fused: Sequence[Fused], *, user: User, top_k: int) -> tuple[Passage, ...]:
     """Read the best hits back from the database, once for what says the same.
 
     SECURITY: the read-back goes through `visible_to`, so that even a wrong index shows nothing.
@@ -189,7 +204,7 @@ def _passages(fused: Sequence[_Fused], *, user: User, top_k: int) -> tuple[Passa
     return tuple(kept)
 
 
-def _read_back(hits: Sequence[_Fused], user: User) -> dict[int, dict[str, Any]]:
+def _read_back(hits: Sequence[Fused], user: User) -> dict[int, dict[str, Any]]:
     """Return the stored fields of a Passage for each hit that the user may read, by key."""
     chunks = DocumentChunk.objects.visible_to(user).filter(pk__in=[hit.chunk_id for hit in hits])
     # Rows, not objects: building two dozen models costs more than the query.

@@ -3,6 +3,7 @@
 from rag.models.conversations import Conversation, Message, MessageSource
 from rag.models.index import ChunkEmbedding, IndexChange, OrganizationIndex
 from rag.models.index_runs import IndexRun
+from rag.models.model_changes import ModelChange
 from rag.models.usage import UsageRecord
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "IndexRun",
     "Message",
     "MessageSource",
+    "ModelChange",
     "OrganizationIndex",
     "UsageRecord",
 ]

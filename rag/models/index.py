@@ -22,6 +22,11 @@ class OrganizationIndex(models.Model):
         " another token.",
     )
     model = models.CharField(max_length=100, help_text="The embedding model that queries use.")
+    next_model = models.CharField(
+        max_length=100,
+        blank=True,
+        help_text="What queries will use soon: each process loads it beforehand.",
+    )
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:

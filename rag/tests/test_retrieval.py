@@ -107,7 +107,7 @@ def test_ranks_count_from_one_and_scores_fall(owner):
 
 
 def test_what_stands_high_in_both_indexes_comes_first():
-    fused = retrieval._fuse([Hit(1, 0.9), Hit(2, 0.8)], [Hit(2, 7.0), Hit(3, 5.0)])
+    fused = retrieval.fuse([Hit(1, 0.9), Hit(2, 0.8)], [Hit(2, 7.0), Hit(3, 5.0)])
     assert [hit.chunk_id for hit in fused] == [2, 1, 3]
     assert fused[0].score == pytest.approx(1 / 61 + 1 / 62)
 

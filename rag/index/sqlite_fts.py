@@ -4,18 +4,18 @@ BM25 weighs a word by how many chunks of the table have it. In a table shared by
 one organization's results would change with another's documents.
 """
 
-import json
 import re
 import threading
 import uuid
 from collections import OrderedDict
 from collections.abc import Sequence, Set
 
-from django.db import connection, transaction
+from django.db import connection
 
 from documents.models import DocumentChunk
 from rag.index.base import Hit, IndexHealth, LexicalIndex
 from rag.index.scope import Scope
+from rag.index.sqlite_fts_table import FtsTable
 from rag.models import OrganizationIndex
 from rag.words import STOP_WORDS
 
@@ -28,6 +28,8 @@ ROW_BUDGET = 8_000
 FEW_DOCUMENTS = 50
 # Most words of a question that are looked up at all.
 MAX_WORDS = 48
+# How many keys of each kind of fault are named.
+EXAMPLES = 5
 # Weights of the columns in BM25: document (not indexed), title, heading, text.
 WEIGHTS = "0.0, 1.0, 1.0, 1.0"
 _WORD = re.compile(r"\w+")
@@ -40,67 +42,62 @@ class SqliteFtsIndex(LexicalIndex):
         self._frequencies = _FrequencyCache()
 
     def add(self, organization_id: uuid.UUID, chunks: Sequence[DocumentChunk], title: str) -> None:
-        table = _ensure_table(organization_id)
-        rows = [
-            (chunk.pk, chunk.document_id.hex, title, chunk.heading, chunk.text) for chunk in chunks
-        ]
-        with connection.cursor() as cursor:
-            cursor.executemany(
-                f"INSERT INTO {table} (rowid, document, title, heading, text) "  # noqa: S608
-                "VALUES (%s, %s, %s, %s, %s)",
-                rows,
-            )
+        FtsTable(organization_id).ensure().insert(chunks, title)
 
     def remove(self, organization_id: uuid.UUID, document_ids: Sequence[uuid.UUID]) -> None:
-        table = _ensure_table(organization_id)
-        keys = DocumentChunk.objects.filter(document_id__in=document_ids).values_list(
-            "pk", flat=True
-        )
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"DELETE FROM {table} WHERE rowid IN (SELECT value FROM json_each(%s))",  # noqa: S608
-                [json.dumps(list(keys))],
-            )
+        chunks = DocumentChunk.objects.filter(document_id__in=document_ids)
+        FtsTable(organization_id).ensure().delete(chunks.values_list("pk", flat=True))
 
     def search(self, query: str, *, k: int, state: OrganizationIndex, within: Scope) -> list[Hit]:
         words = _words(query)
         if not words or not within.keys:
             return []
-        table = _ensure_table(state.pk)
-        match = self._match(table, state.version, words)
+        table = FtsTable(state.pk).ensure().name
+        match = self._match(table, state.token, words)
         if match is None:
             return []
         return _best(table, match, k, within)
 
-    @transaction.atomic  # searches see the old words until the new ones are all there
     def rebuild(self, organization_id: uuid.UUID) -> None:
-        table = _ensure_table(organization_id)
-        with connection.cursor() as cursor:
-            cursor.execute(f"DELETE FROM {table}")  # noqa: S608
-        chunks = DocumentChunk.objects.filter(document__organization_id=organization_id)
-        rows = chunks.order_by("document_id", "pk").select_related("document")
-        document, batch = None, []
-        for chunk in rows.iterator(chunk_size=2_000):
-            if document is not None and chunk.document_id != document.pk:
-                self.add(organization_id, batch, document.display_title)
-                batch = []
-            document = chunk.document
-            batch.append(chunk)
-        if document is not None:
-            self.add(organization_id, batch, document.display_title)
+        FtsTable(organization_id).ensure().replace_by_new()
 
     def health(self, organization_id: uuid.UUID) -> IndexHealth:
-        table = _ensure_table(organization_id)
+        table = FtsTable(organization_id).ensure()
         chunks = DocumentChunk.objects.filter(document__organization_id=organization_id)
-        expected = set(chunks.values_list("pk", flat=True))
-        with connection.cursor() as cursor:
-            cursor.execute(f"SELECT rowid FROM {table}")  # noqa: S608
-            held = [row[0] for row in cursor.fetchall()]
-        return IndexHealth.compare("sqlite", index_type="FTS5", expected=expected, held=held)
+        found, expected = table.differences(), chunks.count()
+        return IndexHealth(
+            backend="sqlite",
+            index_type="FTS5",
+            in_memory_version=None,
+            entries=table.count(),
+            expected=expected,
+            present=expected - len(found.missing),
+            missing=len(found.missing),
+            extra=len(found.extra),
+            altered=len(found.altered),
+            damaged=not table.has_its_words(),
+            examples={
+                "missing": found.missing[:EXAMPLES],
+                "extra": found.extra[:EXAMPLES],
+                "altered": found.altered[:EXAMPLES],
+            },
+        )
 
-    def _match(self, table: str, version: int, words: list[str]) -> str | None:
+    def is_sound(self, organization_id: uuid.UUID) -> bool:
+        return FtsTable(organization_id).ensure().is_sound()
+
+    def repair(self, organization_id: uuid.UUID) -> None:
+        table = FtsTable(organization_id).ensure()
+        # An entry that was altered behind FTS5's back can't be taken out word by word: only where
+        # the words fit the entries may entries be exchanged one by one.
+        if table.is_sound() and table.has_its_words():
+            table.project(table.differences().keys)
+        if not (table.is_sound() and table.has_its_words()):
+            table.replace_by_new()
+
+    def _match(self, table: str, token: uuid.UUID, words: list[str]) -> str | None:
         """Return the FTS5 expression for the words worth looking up; None when no row has any."""
-        counts = self._frequencies.get(table, version, words)
+        counts = self._frequencies.get(table, token, words)
         known = sorted((word for word in words if counts[word]), key=lambda word: counts[word])
         if not known:
             return None
@@ -122,15 +119,15 @@ class _FrequencyCache:
 
     def __init__(self, tables: int = 256) -> None:
         self._tables = tables
-        self._counts: OrderedDict[str, tuple[int, dict[str, int]]] = OrderedDict()
+        self._counts: OrderedDict[str, tuple[uuid.UUID, dict[str, int]]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, table: str, version: int, words: Sequence[str]) -> dict[str, int]:
+    def get(self, table: str, token: uuid.UUID, words: Sequence[str]) -> dict[str, int]:
         with self._lock:
-            cached_version, counts = self._counts.pop(table, (version, {}))
-            if cached_version != version:
+            cached_token, counts = self._counts.pop(table, (token, {}))
+            if cached_token != token:
                 counts = {}
-            self._counts[table] = (version, counts)
+            self._counts[table] = (token, counts)
             while len(self._counts) > self._tables:
                 self._counts.popitem(last=False)
             unknown = [word for word in words if word not in counts]
@@ -183,17 +180,3 @@ def _words(query: str) -> list[str]:
     """Return the distinct words of a question without stop words, unless it has nothing else."""
     words = list(dict.fromkeys(_WORD.findall(query.lower())))
     return ([word for word in words if word not in STOP_WORDS] or words)[:MAX_WORDS]
-
-
-def _ensure_table(organization_id: uuid.UUID) -> str:
-    """Return the organization's table, made when it is missing, in the caller's transaction."""
-    table = f"rag_lexical_{organization_id.hex}"
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM sqlite_master WHERE name = %s", [table])
-        if cursor.fetchone() is None:
-            cursor.execute(
-                f"CREATE VIRTUAL TABLE IF NOT EXISTS {table} USING fts5("
-                "document UNINDEXED, title, heading, text, "
-                "tokenize='porter unicode61 remove_diacritics 2')"
-            )
-    return table

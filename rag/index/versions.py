@@ -10,6 +10,9 @@ from rag.models import IndexChange, OrganizationIndex
 
 # How many steps are kept for processes that lag; one further behind loads its index anew.
 KEPT_CHANGES = 20_000
+# Stands for the document in a step after which nothing that was taken before may be used: a copy or
+# a snapshot that is older is made anew from the rows.
+EVERYTHING = uuid.UUID(int=2**128 - 1)
 
 
 def get_state(organization_id: uuid.UUID) -> OrganizationIndex:
@@ -43,6 +46,11 @@ def record_changes(organization_id: uuid.UUID, document_ids: Sequence[uuid.UUID]
         )
     )
     return last
+
+
+def record_rebuild(organization_id: uuid.UUID) -> int:
+    """Make every process take a new copy from the rows at its next search; return the version."""
+    return record_changes(organization_id, [EVERYTHING])
 
 
 def prune_changes(organization_id: uuid.UUID) -> int:

@@ -6,7 +6,7 @@ from django.db import connection
 from rest_framework.test import APIClient
 
 from documents.models import DocumentChunk
-from rag.index.sqlite_fts import _ensure_table
+from rag.index.sqlite_fts_table import FtsTable
 from rag.models import ChunkEmbedding
 from rag.services.index import index_health, rebuild_index
 from rag.tests.library import published
@@ -36,7 +36,7 @@ def test_health_counts_only_the_own_organization(owner, admin, outsider):
 def test_a_lost_embedding_and_lost_words_are_noticed(owner, organization):
     published(owner, "alpha", "beta")
     ChunkEmbedding.objects.filter(chunk__text="alpha").delete()
-    table = _ensure_table(organization.pk)
+    table = FtsTable(organization.pk).name
     with connection.cursor() as cursor:
         cursor.execute(f"DELETE FROM {table}")
     health = index_health(organization_id=organization.pk)
@@ -48,7 +48,7 @@ def test_a_lost_embedding_and_lost_words_are_noticed(owner, organization):
 def test_a_rebuild_brings_back_the_words(owner, organization):
     published(owner, "alpha", "beta")
     with connection.cursor() as cursor:
-        cursor.execute(f"DELETE FROM {_ensure_table(organization.pk)}")
+        cursor.execute(f"DELETE FROM {FtsTable(organization.pk).name}")
     rebuild_index(str(organization.pk))
     assert index_health(organization_id=organization.pk).consistent
 

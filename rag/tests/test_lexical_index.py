@@ -1,3 +1,5 @@
+import uuid
+
 import pytest
 
 from documents.models import Document
@@ -5,6 +7,7 @@ from documents.services import delete_documents
 from rag.index import sqlite_fts
 from rag.index.scope import Scope
 from rag.index.sqlite_fts import SqliteFtsIndex
+from rag.index.sqlite_fts_table import FtsTable
 from rag.index.versions import get_state
 from rag.models import ChunkEmbedding
 from rag.tests.library import publish_texts, published
@@ -90,8 +93,8 @@ def test_common_words_are_dropped_when_rarer_ones_are_there(owner, monkeypatch):
         published(owner, f"common words {number}")
     published(owner, "common needle")
     index = SqliteFtsIndex()
-    table = sqlite_fts._ensure_table(owner.organization_id)
-    match = index._match(table, 1, ["common", "needle", "absent"])
+    table = FtsTable(owner.organization_id).name
+    match = index._match(table, uuid.uuid4(), ["common", "needle", "absent"])
     assert match == '"needle"'
     assert search(owner.organization, "common needle") == ["common needle"]
 

@@ -1,5 +1,6 @@
 """Writes the audit trail: ids, sizes and outcomes, never document text, questions or passwords."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import Model
@@ -25,10 +26,35 @@ def record(
         target: what it was done to; its model name and key are kept.
         details: JSON-ready facts.
     """
+    event = _event(action, actor, organization, target, details)
+    event.save(force_insert=True)
+    return event
+
+
+def record_for_each(
+    *,
+    action: str,
+    actor: User | None,
+    targets: Iterable[tuple[Organization, Model, dict[str, Any]]],
+) -> None:
+    """Add an event for each (organization, target, details), in the transaction of the act."""
+    AuditEvent.objects.bulk_create(
+        _event(action, actor, organization, target, details)
+        for organization, target, details in targets
+    )
+
+
+def _event(
+    action: str,
+    actor: User | None,
+    organization: Organization | None,
+    target: Model | None,
+    details: dict[str, Any],
+) -> AuditEvent:
     current = context.current()
     if organization is None and actor is not None:
         organization = actor.organization
-    return AuditEvent.objects.create(
+    return AuditEvent(
         organization=organization,
         actor=actor,
         action=action,

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Window
-from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from documents.exceptions import DocumentFailure
+from documents.fair_order import Passed, Person, next_documents, person_of
 from documents.models import Document
 from documents.querysets import DocumentQuerySet
 
@@ -27,55 +26,93 @@ class Lease:
 
     Attributes:
         token: what the row holds while the lease is good.
+        person: whose document it is.
         attempt: from 1.
+        is_suspect: whether workers died with it before; nothing else may be in work beside it, so
+            that no other document is given up for its fault.
         request_id: of the upload, for the log.
     """
 
     document_id: uuid.UUID
     token: uuid.UUID
+    person: Person
     attempt: int
+    is_suspect: bool
     request_id: str
 
 
-def claim(*, limit: int, first: uuid.UUID | None = None) -> list[Lease]:
-    """Take up to `limit` documents that wait, `first` before others, fairly between people.
+def claim(
+    *, limit: int, first: uuid.UUID | None = None, passed: Passed | None = None
+) -> list[Lease]:
+    """Take up to `limit` documents in the order of their turns, or one suspect alone.
 
-    Everybody's oldest document comes before anybody's second, so that one page does not wait
-    behind a colleague's five thousand.
+    Args:
+        limit: at least 1.
+        first: taken before the others, if it waits.
+        passed: whose documents are left for another time.
+
+    Returns:
+        None only when nothing waits.
     """
     now = timezone.now()
-    turn = Window(
-        RowNumber(),
-        partition_by=[F("organization_id"), F("uploaded_by_id")],
-        order_by=[F("created_at"), F("pk")],
-    )
-    with transaction.atomic():
-        waiting = Document.objects.claimable(now).annotate(turn=turn).order_by("turn", "created_at")
-        chosen = list(waiting[:limit])
-        if first is not None and all(document.pk != first for document in chosen):
-            chosen = list(Document.objects.claimable(now).filter(pk=first)) + chosen[: limit - 1]
-        leases = []
-        for document in chosen:
-            if document.attempts >= settings.INGEST_MAX_ATTEMPTS:
-                _give_up(document)
-                continue
-            lease = Lease(document.pk, uuid.uuid4(), document.attempts + 1, document.request_id)
-            taken = (
-                Document.objects.claimable(now)
-                .filter(pk=document.pk)
-                .update(
-                    status=Document.Status.PROCESSING,
-                    stage=Document.Stage.EXTRACTING,
-                    progress=0,
-                    attempts=lease.attempt,
-                    lease_token=lease.token,
-                    lease_expires_at=_lease_end(),
-                    next_attempt_at=None,
-                )
-            )
-            if taken:
-                leases.append(lease)
-    return leases
+    while chosen := _chosen(now, limit, first, passed):
+        if claimed := _take(chosen, now):
+            return claimed
+        first = None  # what was chosen is with others or given up now; there may be more
+    return []
+
+
+def _chosen(
+    now: datetime.datetime, limit: int, first: uuid.UUID | None, passed: Passed | None
+) -> list[Document]:
+    ahead = list(Document.objects.claimable(now).filter(pk=first)) if first is not None else []
+    in_turn = next_documents(now, limit=limit, passed=passed)
+    return [*ahead, *(document for document in in_turn if document.pk != first)][:limit]
+
+
+@transaction.atomic
+def _take(chosen: Iterable[Document], now: datetime.datetime) -> list[Lease]:
+    """Give out leases; documents that have used up their attempts fail instead."""
+    claimed: list[Lease] = []
+    for document in chosen:
+        # Another worker may have been faster: its claim has counted the attempts up.
+        same = Document.objects.claimable(now).filter(pk=document.pk, attempts=document.attempts)
+        if document.attempts >= settings.INGEST_MAX_ATTEMPTS:
+            _give_up(same, document)
+            continue
+        lease = Lease(
+            document.pk,
+            uuid.uuid4(),
+            person_of(document),
+            document.attempts + 1,
+            _is_suspect(document),
+            document.request_id,
+        )
+        if lease.is_suspect and claimed:
+            break  # it gets its turn alone
+        taken = same.update(
+            status=Document.Status.PROCESSING,
+            stage=Document.Stage.EXTRACTING,
+            progress=0,
+            attempts=lease.attempt,
+            lease_token=lease.token,
+            lease_expires_at=_lease_end(),
+            next_attempt_at=None,
+        )
+        if taken:
+            claimed.append(lease)
+            if lease.is_suspect:
+                break
+    return claimed
+
+
+def _is_suspect(document: Document) -> bool:
+    """Tell whether a worker died with it after half of its attempts.
+
+    Not after the first: a worker that is stopped leaves some dozens of innocent ones behind.
+    """
+    was_left = document.status == Document.Status.PROCESSING
+    return was_left and 2 * document.attempts >= settings.INGEST_MAX_ATTEMPTS
 
 
 def extend(leases: Iterable[Lease]) -> None:
@@ -88,32 +125,40 @@ def report(leases: Iterable[Lease], *, stage: Document.Stage, progress: int) -> 
     _held(leases).update(stage=stage, progress=progress, lease_expires_at=_lease_end())
 
 
-def fail(lease: Lease, failure: DocumentFailure) -> bool:
-    """Record why it failed; return whether it will be tried again.
+def fail(lease: Lease, failure: DocumentFailure) -> bool | None:
+    """Record why it failed.
 
     What may pass by itself waits twice as long after each attempt, and then gives up.
+
+    Returns:
+        Whether it will be tried again; None when the lease was lost or the document deleted, and
+        nothing is recorded.
     """
-    again = failure.may_pass and lease.attempt < settings.INGEST_MAX_ATTEMPTS
+    again = not failure.counts or (
+        failure.may_pass and lease.attempt < settings.INGEST_MAX_ATTEMPTS
+    )
+    attempts = lease.attempt if failure.counts else lease.attempt - 1
     wait = datetime.timedelta(seconds=settings.INGEST_BACKOFF_S * 2 ** (lease.attempt - 1))
-    _held([lease]).update(
+    held = _held([lease]).update(
         status=Document.Status.UPLOADED if again else Document.Status.FAILED,
         stage=Document.Stage.NONE,
         progress=0,
+        attempts=attempts,
         error_code=failure.code,
         error_message=failure.message,
         lease_token=None,
         lease_expires_at=None,
         next_attempt_at=timezone.now() + wait if again else None,
     )
-    return again
+    return again if held else None
 
 
-def lock(lease: Lease) -> Document | None:
-    """Return the row for the transaction that publishes; None when the lease or the row is gone.
+def lock(leases: Iterable[Lease]) -> list[Document]:
+    """Return the rows whose lease is still good, locked for the transaction that publishes.
 
     A worker that slept past its lease finds another's token here, and writes nothing.
     """
-    return Document.objects.select_for_update().filter(**_key(lease)).first()
+    return list(_held(leases).select_for_update())
 
 
 def complete(document: Document, *, title: str, page_count: int, chunk_count: int) -> None:
@@ -134,8 +179,8 @@ def complete(document: Document, *, title: str, page_count: int, chunk_count: in
     )
 
 
-def _give_up(document: Document) -> None:
-    Document.objects.filter(pk=document.pk).update(
+def _give_up(same: DocumentQuerySet, document: Document) -> None:
+    same.update(
         status=Document.Status.FAILED,
         stage=Document.Stage.NONE,
         error_code="too_many_attempts",
@@ -148,10 +193,6 @@ def _give_up(document: Document) -> None:
 
 def _lease_end() -> datetime.datetime:
     return timezone.now() + datetime.timedelta(seconds=settings.INGEST_LEASE_S)
-
-
-def _key(lease: Lease) -> dict[str, uuid.UUID]:
-    return {"pk": lease.document_id, "lease_token": lease.token}
 
 
 def _held(leases: Iterable[Lease]) -> DocumentQuerySet:

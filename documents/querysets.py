@@ -58,12 +58,22 @@ class DocumentQuerySet(QuerySet["Document"]):
         """Return those that wait for a worker or are with one."""
         return self.filter(status__in=[self.model.Status.UPLOADED, self.model.Status.PROCESSING])
 
-    def claimable(self, now: datetime.datetime) -> DocumentQuerySet:
-        """Return those a worker may take: waiting and due, or left behind by one that died."""
+    def waiting(self, now: datetime.datetime) -> DocumentQuerySet:
+        """Return those that nobody has, and whose time for another try has come."""
         due = Q(next_attempt_at__isnull=True) | Q(next_attempt_at__lte=now)
-        waiting = Q(status=self.model.Status.UPLOADED) & due
-        abandoned = Q(status=self.model.Status.PROCESSING, lease_expires_at__lte=now)
-        return self.filter(waiting | abandoned)
+        return self.filter(due, status=self.model.Status.UPLOADED)
+
+    def left_behind(self, now: datetime.datetime) -> DocumentQuerySet:
+        """Return those whose worker died or hangs: its lease has run out."""
+        return self.filter(status=self.model.Status.PROCESSING, lease_expires_at__lte=now)
+
+    def in_work(self, now: datetime.datetime) -> DocumentQuerySet:
+        """Return those that a worker has under a lease."""
+        return self.filter(status=self.model.Status.PROCESSING, lease_expires_at__gt=now)
+
+    def claimable(self, now: datetime.datetime) -> DocumentQuerySet:
+        """Return those a worker may take."""
+        return self.waiting(now) | self.left_behind(now)
 
     def search(self, text: str) -> DocumentQuerySet:
         """Return those whose file name contains the text."""

@@ -5,11 +5,17 @@ from collections.abc import Sequence
 
 from django.db import models
 
-from documents.models import Document, DocumentChunk
+from documents.models import Document, DocumentChunk, Page
 
 
 def delete_rows(keys: Sequence[uuid.UUID]) -> None:
-    """Delete the documents with all that hangs on them, inside the caller's transaction.
+    """Delete the documents with all that hangs on them, inside the caller's transaction."""
+    delete_text(keys)
+    Document.objects.filter(pk__in=keys).delete()
+
+
+def delete_text(keys: Sequence[uuid.UUID]) -> None:
+    """Delete what was read from the documents, inside the caller's transaction.
 
     Django's own cascade reads every chunk and asks for what refers to each some hundred at a
     time, which takes a minute where this takes seconds. Rows of other apps that refer to chunks
@@ -19,7 +25,8 @@ def delete_rows(keys: Sequence[uuid.UUID]) -> None:
     for relation in DocumentChunk._meta.related_objects:
         _follow(relation, keys)
     chunks._raw_delete(chunks.db)
-    Document.objects.filter(pk__in=keys).delete()
+    pages = Page.objects.filter(document__in=keys)
+    pages._raw_delete(pages.db)
 
 
 def _follow(relation: models.ForeignObjectRel, keys: Sequence[uuid.UUID]) -> None:

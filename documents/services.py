@@ -186,8 +186,11 @@ def _delete_batch(keys: Sequence[uuid.UUID], actor: User) -> int:
     passing(FaultPoint.DELETE_INDEX_CLEARED)
     paths = [str(document.file.name) for document in documents]
     files.forget(paths)
-    for document in documents:
-        _record("document.deleted", document, actor, size=document.size)
+    audit.record_for_each(
+        action="document.deleted",
+        actor=actor,
+        targets=[(d.organization, d, {"filename": d.filename, "size": d.size}) for d in documents],
+    )
     delete_rows([document.pk for document in documents])
     passing(FaultPoint.DELETE_ROWS_GONE)
     transaction.on_commit(lambda: _remove_files(paths), robust=True)

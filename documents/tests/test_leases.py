@@ -50,8 +50,8 @@ def test_a_worker_that_lost_its_lease_can_neither_publish_nor_fail_nor_renew(own
     leases.extend([slow])
     leases.fail(slow, DocumentFailure("late", code="late"))
     document.refresh_from_db()
-    assert leases.lock(slow) is None
-    assert leases.lock(fast) == document
+    assert leases.lock([slow]) == []
+    assert leases.lock([fast]) == [document]
     assert (document.status, document.lease_expires_at) == ("processing", end)
 
 

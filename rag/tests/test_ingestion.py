@@ -14,9 +14,10 @@ from documents.exceptions import DocumentFailure
 from documents.models import Document, DocumentChunk, Page
 from documents.services import delete_documents, retry_document, upload_document
 from knowledge.lib import context
-from rag import ingestion, tasks
+from rag import ingestion, reading, tasks
 from rag.ingestion import ingest_waiting
 from rag.models import ChunkEmbedding, OrganizationIndex
+from rag.publishing import publish
 from rag.retrieval import retrieve
 from rag.services.schedules import ensure_schedules
 from rag.tests.library import job_of, uploaded
@@ -106,12 +107,12 @@ def test_what_may_pass_waits_and_is_tried_again(owner, monkeypatch):
     Document.objects.update(next_attempt_at=timezone.now())
     ingest_waiting()
     document.refresh_from_db()
-    assert (document.status, document.attempts, document.error_message) == ("completed", 2, "")
+    assert (document.status, document.attempts, document.error_message) == ("completed", 1, "")
 
 
 def test_an_unexpected_error_is_kept_on_the_row_without_its_text(owner, monkeypatch):
     document = upload(owner)
-    monkeypatch.setattr(ingestion, "publish", lambda _job: 1 / 0)
+    monkeypatch.setattr(ingestion, "publish_together", lambda _jobs: 1 / 0)
     ingest_waiting()
     document.refresh_from_db()
     assert document.error_code == "unexpected"
@@ -139,7 +140,7 @@ def test_a_delete_wins_over_an_ingestion_under_way(owner, admin):
     [lease] = leases.claim(limit=1)
     job = job_of(document, lease, "text that must not appear")
     delete_documents(documents=Document.objects.all(), actor=admin)
-    assert ingestion.publish(job) is False
+    assert publish(job) is False
     assert not DocumentChunk.objects.exists()
 
 
@@ -148,8 +149,8 @@ def test_a_worker_that_lost_its_lease_publishes_nothing(owner):
     [slow] = leases.claim(limit=1)
     Document.objects.update(lease_expires_at=timezone.now())
     [fast] = leases.claim(limit=1)
-    assert ingestion.publish(job_of(document, fast, "the right text")) is True
-    assert ingestion.publish(job_of(document, slow, "too late")) is False
+    assert publish(job_of(document, fast, "the right text")) is True
+    assert publish(job_of(document, slow, "too late")) is False
     assert DocumentChunk.objects.get().text == "the right text"
 
 
@@ -241,7 +242,7 @@ def test_a_failure_is_counted_and_told_apart(owner, monkeypatch):
     def refuse(*_args, **_kwargs):
         raise DocumentFailure("Encrypted: remove the password.", code="encrypted")
 
-    monkeypatch.setattr(ingestion, "extract_file", refuse)
+    monkeypatch.setattr(reading, "extract_file", refuse)
     ingest_waiting()
     document.refresh_from_db()
     assert (document.status, document.error_code) == ("failed", "encrypted")

@@ -1,0 +1,138 @@
+"""What is read and waits for the model: everybody gets a part of each call of it."""
+
+import uuid
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from documents.fair_order import Person
+from rag.embedding.base import Vectors
+from rag.publishing import Job
+
+# Chunks of one person that go into a call before the next person's turn.
+SHARE = 64
+
+
+@dataclass
+class Work:
+    """A document that is read: how many of its chunks are given out, and the vectors so far."""
+
+    job: Job
+    given: int = 0
+    vectors: list[Vectors] = field(default_factory=list)
+
+    @property
+    def left(self) -> int:
+        """The chunks that wait for the model."""
+        return len(self.job.chunks) - self.given
+
+    def give(self, most: int) -> "Slice":
+        """Give out the next chunks."""
+        start = self.given
+        self.given = min(start + most, len(self.job.chunks))
+        return Slice(self, start, self.given)
+
+    def take(self, vectors: Vectors) -> bool:
+        """Keep the vectors of the slice that was given out; True when they are all there."""
+        self.vectors.append(vectors)
+        if sum(map(len, self.vectors)) < len(self.job.chunks):
+            return False
+        self.job.vectors = np.concatenate(self.vectors)
+        return True
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Chunks [start, end) of one document, in one call of the model."""
+
+    work: Work
+    start: int
+    end: int
+
+    @property
+    def job(self) -> Job:
+        """The document."""
+        return self.work.job
+
+
+class FairBatches:
+    """Organizations take turns, inside one the people, and each person's documents wait in order.
+
+    A document of a thousand pages is therefore embedded in parts, and a newcomer's page is in the
+    next call.
+    """
+
+    def __init__(self) -> None:
+        self._lines: OrderedDict[uuid.UUID, OrderedDict[Person, deque[Work]]] = OrderedDict()
+
+    @property
+    def chunks(self) -> int:
+        """How many chunks wait."""
+        return sum(work.left for line in self._waiting() for work in line)
+
+    def people(self) -> set[Person]:
+        """Return whose documents wait."""
+        return {person for people in self._lines.values() for person in people}
+
+    def add(self, work: Work) -> None:
+        """Let a document wait, behind the others of its person."""
+        person = work.job.lease.person
+        people = self._lines.setdefault(person.organization_id, OrderedDict())
+        people.setdefault(person, deque()).append(work)
+
+    def drop(self, work: Work) -> None:
+        """Let a document that failed wait no longer."""
+        work.given = len(work.job.chunks)
+        self._forget_finished()
+
+    def next(self, size: int) -> list[Slice]:
+        """Return up to `size` chunks for one call, all of one model."""
+        batch: list[Slice] = []
+        found = True
+        while found and size > 0:
+            found = False
+            for home in list(self._lines):
+                work = self._next_of(home, batch[0].job.model if batch else None)
+                if work is None or size <= 0:
+                    continue
+                piece = work.give(min(SHARE, size))
+                size -= piece.end - piece.start
+                _append(batch, piece)
+                found = True
+                self._forget_finished()
+        return batch
+
+    def _next_of(self, home: uuid.UUID, model: str | None) -> Work | None:
+        """Return the document whose turn it is in an organization, and move the turn on."""
+        people = self._lines[home]
+        person, line = next(iter(people.items()))
+        if model is not None and line[0].job.model != model:
+            return None
+        people.move_to_end(person)
+        self._lines.move_to_end(home)
+        return line[0]
+
+    def _waiting(self) -> Iterator[deque[Work]]:
+        for people in self._lines.values():
+            yield from people.values()
+
+    def _forget_finished(self) -> None:
+        for home, people in list(self._lines.items()):
+            for person, line in list(people.items()):
+                while line and not line[0].left:
+                    line.popleft()
+                if not line:
+                    del people[person]
+            if not people:
+                del self._lines[home]
+
+
+def _append(batch: list[Slice], piece: Slice) -> None:
+    """Add a slice, as one with the document's slice before it."""
+    for at, other in enumerate(batch):
+        if other.work is piece.work:
+            batch[at] = Slice(piece.work, other.start, piece.end)
+            return
+    batch.append(piece)

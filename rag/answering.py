@@ -6,12 +6,21 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
+from knowledge.lib.overload import Gate, Limits
 from rag.citations import CitationFilter, cited_numbers
 from rag.llm.base import DONT_KNOW, ChatMessage, ChatModel, ChatRequest
 from rag.llm.metering import MeteredCall
 from rag.prompts.loader import load_prompt, new_boundary
 from rag.retrieval import Passage
 from rag.support import check_support
+
+
+def _limits() -> Limits:
+    return Limits(settings.ANSWER_PLACES, settings.ANSWER_QUEUE, settings.ANSWER_WAIT_S)
+
+
+# Answers that are being written in this process, streamed or not.
+answer_gate = Gate("answers", _limits)
 
 _NOT_KNOWING = ("i don't know", "i don\u2019t know", "i do not know")
 

@@ -15,6 +15,7 @@ from rag.words import STOP_WORDS, stem, stems, words
 _MAX_TOPIC_WORDS = 12
 _MAX_ANSWER_CHARACTERS = 600  # of a past answer, in the prompt
 _MAX_TOKENS = 120
+_TIMEOUT_S = 30.0  # the rule is good enough for nobody to wait longer
 _MAX_GROWTH = 400  # characters; a longer rewording is an answer or a mishap
 
 _OPENING = re.compile(
@@ -89,7 +90,7 @@ def condense_call(question: str, history: Sequence[PastTurn], model: ChatModel) 
     """Return the model call that rewords the question."""
     prompt = load_prompt("condense", settings.CONDENSE_PROMPT)
     messages = prompt.render(question=question, history=_format(history), boundary=new_boundary())
-    request = ChatRequest(messages, question, (), _MAX_TOKENS)
+    request = ChatRequest(messages, question, (), _MAX_TOKENS, timeout_s=_TIMEOUT_S)
     return MeteredCall(model, request, feature="condense")
 
 

@@ -167,7 +167,7 @@ def _embed(question: str, candidates: Sequence[Candidate], embedder: Embedder) -
         f"{c.heading}: {c.text}" if c.heading and not _METADATA.match(c.text) else c.text
         for c in candidates
     ]
-    vectors = embedder.embed_passages(texts)
+    vectors = embedder.embed_passages(texts, for_question=True)
     for candidate, cosine in zip(
         candidates, (vectors @ embedder.embed_query(question)).tolist(), strict=True
     ):

@@ -60,10 +60,12 @@ class TurnFailed:
     Attributes:
         code: stable, for scripts.
         message: one sentence for a person.
+        retry_after_s: when trying again may help; None where it would not.
     """
 
     code: str
     message: str
+    retry_after_s: int | None = None
 
 
 TurnEvent = SourcesFound | TokenArrived | TurnDone | TurnFailed

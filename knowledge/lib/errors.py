@@ -106,6 +106,49 @@ class Unavailable(AppError):
     status = 503
 
 
+class Overloaded(AppError):
+    """More is asked than this process can do now; `retry_after_s` says when to come back."""
+
+    code = "overloaded"
+    status = 503
+
+    def __init__(
+        self,
+        message: str = "Too many people are asking just now. Try again in a few seconds.",
+        *,
+        retry_after_s: int,
+    ) -> None:
+        super().__init__(message, details={"retry_after_s": retry_after_s})
+        self.retry_after_s = retry_after_s
+
+
+class Busy(AppError):
+    """The database was locked for longer than a request waits; nothing was changed."""
+
+    code = "busy"
+    status = 503
+    retry_after_s = 5
+
+    def __init__(
+        self, message: str = "The system is busy. Nothing was changed; try again in a few seconds."
+    ) -> None:
+        super().__init__(message, details={"retry_after_s": self.retry_after_s})
+
+
+class StorageFull(AppError):
+    """No room is left for files or rows; nothing was changed."""
+
+    code = "storage_full"
+    status = 507
+
+    def __init__(
+        self,
+        message: str = "The server has no room left, so nothing was changed. "
+        "An administrator has to make room.",
+    ) -> None:
+        super().__init__(message)
+
+
 def error_body(code: str, message: str, details: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return the one JSON shape of every error."""
     return {"error": {"code": code, "message": message, "details": dict(details or {})}}

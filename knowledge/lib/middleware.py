@@ -11,8 +11,9 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.template.loader import render_to_string
 
-from knowledge.lib import context
+from knowledge.lib import context, failures
 from knowledge.lib.errors import AppError, NotFound, NotSignedIn, error_body
 from knowledge.lib.streaming import EventStreamResponse
 
@@ -148,8 +149,14 @@ class AppErrorMiddleware(Middleware):
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exc: Exception) -> HttpResponse | None:
-        """Answer an AppError that a view let through; anything else is not foreseen."""
-        return answer_error(request, exc) if isinstance(exc, AppError) else None
+        """Answer an AppError that a view let through, and a database or disk that can't be used.
+
+        Anything else is not foreseen.
+        """
+        if isinstance(exc, AppError):
+            return answer_error(request, exc)
+        failure = failures.explain(exc)
+        return answer_failure(request, failure) if failure else None
 
 
 def answer_error(request: HttpRequest, error: AppError, *, page: str = "") -> HttpResponse:
@@ -172,6 +179,18 @@ def answer_error(request: HttpRequest, error: AppError, *, page: str = "") -> Ht
         response.headers["Retry-After"] = str(error.retry_after_s)
     if isinstance(error, NotSignedIn):
         response.headers["WWW-Authenticate"] = NotSignedIn.challenge
+    return response
+
+
+def answer_failure(request: HttpRequest, failure: AppError) -> HttpResponse:
+    """Answer like `answer_error`, without asking the database who is signed in."""
+    if wants_json(request):
+        return answer_error(request, failure)
+    template = "_error.html" if request.headers.get("HX-Request") else "error.html"
+    body = render_to_string(template, {"error": failure})
+    response = HttpResponse(body, status=failure.status)
+    if failure.retry_after_s:
+        response.headers["Retry-After"] = str(failure.retry_after_s)
     return response
 
 

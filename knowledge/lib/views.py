@@ -1,5 +1,7 @@
 """Health for monitors, and what is answered when no view did."""
 
+import sys
+
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
@@ -7,9 +9,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from knowledge.lib import health
+from knowledge.lib import failures, health
 from knowledge.lib.errors import InvalidInput, NotAllowed, NotFound, error_body
-from knowledge.lib.middleware import answer_error, wants_json
+from knowledge.lib.middleware import answer_error, answer_failure, wants_json
 
 
 @csrf_exempt
@@ -51,7 +53,14 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer after an unforeseen error; the page is static, for anything may be broken."""
+    """Answer after an unforeseen error; the page is static, for anything may be broken.
+
+    A database that is busy shows here when it was asked outside of a view, for a session say.
+    """
+    error = sys.exception()
+    failure = failures.explain(error) if error is not None else None
+    if failure is not None:
+        return answer_failure(request, failure)
     if wants_json(request):
         body = error_body("server_error", "Something went wrong here. It has been logged.")
         return JsonResponse(body, status=500)

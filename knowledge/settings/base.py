@@ -118,13 +118,25 @@ DATABASES = {
         conn_max_age=0,
     )
 }
+# How long a request waits for a lock; then it answers 503, and nothing has changed.
+DATABASE_BUSY_TIMEOUT_S = env.integer("DATABASE_BUSY_TIMEOUT_S", 20, minimum=1)
+DATABASE_CONNECT_TIMEOUT_S = env.integer("DATABASE_CONNECT_TIMEOUT_S", 5, minimum=1)
+DATABASE_STATEMENT_TIMEOUT_S = env.integer("DATABASE_STATEMENT_TIMEOUT_S", 60, minimum=1)
+if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
+    DATABASES["default"].setdefault("OPTIONS", {}).update(
+        connect_timeout=DATABASE_CONNECT_TIMEOUT_S,
+        options=(
+            f"-c lock_timeout={DATABASE_BUSY_TIMEOUT_S}s "
+            f"-c statement_timeout={DATABASE_STATEMENT_TIMEOUT_S}s"
+        ),
+    )
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["ENGINE"] = "knowledge.lib.sqlite"
     DATABASES["default"]["OPTIONS"] = {
         # A writer takes the lock when it begins, so that it waits for the busy time-out instead
         # of failing at its first write.
         "transaction_mode": "IMMEDIATE",
-        "timeout": env.integer("DATABASE_BUSY_TIMEOUT_S", 20, minimum=1),
+        "timeout": DATABASE_BUSY_TIMEOUT_S,
         "init_command": (
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; "
             "PRAGMA cache_size=-16000; PRAGMA temp_store=MEMORY;"
@@ -279,9 +291,15 @@ EXTRACTION_TIMEOUT_S = env.integer("EXTRACTION_TIMEOUT_S", 120, minimum=1)
 EXTRACTION_MEMORY_BYTES = env.integer("EXTRACTION_MEMORY_BYTES", 1024**3, minimum=64 * 1024**2)
 MAX_PAGES = env.integer("MAX_PAGES", 5_000, minimum=1)
 MAX_DOCUMENT_CHARACTERS = env.integer("MAX_DOCUMENT_CHARACTERS", 20_000_000, minimum=1)
+MAX_ATTACHMENTS = env.integer("MAX_ATTACHMENTS", 25, minimum=0)  # of one message
+OCR_LANGUAGES = env.text("OCR_LANGUAGES", "eng")
+OCR_MAX_PAGES = env.integer("OCR_MAX_PAGES", 200, minimum=0)
+OCR_TIMEOUT_S = env.integer("OCR_TIMEOUT_S", 60, minimum=1)  # a page
 
 # --- ingestion ----------------------------------------------------------------------------------
 INGEST_LEASE_S = env.integer("INGEST_LEASE_S", 60, minimum=5)
+# A call of the model or a transaction that takes longer hangs: its worker is given up.
+INGEST_STALL_S = env.integer("INGEST_STALL_S", 180, minimum=10)
 INGEST_MAX_ATTEMPTS = env.integer("INGEST_MAX_ATTEMPTS", 4, minimum=1)
 INGEST_BACKOFF_S = env.integer("INGEST_BACKOFF_S", 10, minimum=1)
 SWEEP_INTERVAL_MINUTES = env.integer("SWEEP_INTERVAL_MINUTES", 1, minimum=1)
@@ -296,13 +314,36 @@ EMBEDDING_MODEL = env.choice("EMBEDDING_MODEL", "all-MiniLM-L6-v2", list(EMBEDDE
 EMBEDDING_THREADS = env.integer(
     "EMBEDDING_THREADS", 0, minimum=0
 )  # 0: 1 in the web, all in a worker
+# Questions encode one after the other; so many may wait, each so many seconds. (Ingestion waits for
+# as long as it takes.)
+EMBEDDING_QUEUE = env.integer("EMBEDDING_QUEUE", 64, minimum=0)
+EMBEDDING_TIMEOUT_S = env.number("EMBEDDING_TIMEOUT_S", 10.0, minimum=0.1)
 # Load model and indexes when the server starts, rather than at the first question.
 WARM_UP = env.boolean("WARM_UP", True)
+# Questions with the documents that answer them (JSON lines): a change of the model that finds them
+# worse is refused. How much worse is no reason, in MRR@10 and recall@10.
+REEMBED_EVALUATION_SET = env.text("REEMBED_EVALUATION_SET")
+REEMBED_TOLERANCE = env.number("REEMBED_TOLERANCE", 0.02, minimum=0.0)
 EMBEDDING_PRECISION = env.choice("EMBEDDING_PRECISION", "auto", ["auto", "float32", "bfloat16"])
 VECTOR_INDEXES = {"faiss": "rag.index.faiss_index.FaissIndex"}
 VECTOR_INDEX = env.choice("VECTOR_INDEX", "faiss", list(VECTOR_INDEXES))
 LEXICAL_INDEXES = {"sqlite": "rag.index.sqlite_fts.SqliteFtsIndex"}
 LEXICAL_INDEX = env.choice("LEXICAL_INDEX", "sqlite", list(LEXICAL_INDEXES))
+
+# --- overload -----------------------------------------------------------------------------------
+# Of each process: so many at once, so many waiting, each so many seconds; what is more is refused
+# with 503 and Retry-After, before it costs memory and makes everybody else wait.
+REQUEST_PLACES = env.integer("REQUEST_PLACES", 32, minimum=1)  # each has a thread
+REQUEST_QUEUE = env.integer("REQUEST_QUEUE", 200, minimum=0)
+REQUEST_WAIT_S = env.number("REQUEST_WAIT_S", 10.0, minimum=0.1)
+SEARCH_PLACES = env.integer("SEARCH_PLACES", 4, minimum=1)
+SEARCH_QUEUE = env.integer("SEARCH_QUEUE", 100, minimum=0)
+SEARCH_WAIT_S = env.number("SEARCH_WAIT_S", 10.0, minimum=0.1)
+ANSWER_PLACES = env.integer("ANSWER_PLACES", 64, minimum=1)
+ANSWER_QUEUE = env.integer("ANSWER_QUEUE", 64, minimum=0)
+ANSWER_WAIT_S = env.number("ANSWER_WAIT_S", 15.0, minimum=0.1)
+# Connections, idle ones and open streams included; the last line of defence.
+MAX_CONNECTIONS = env.integer("MAX_CONNECTIONS", 1_000, minimum=10)
 
 # --- answers ------------------------------------------------------------------------------------
 MAX_QUERY_CHARACTERS = env.integer("MAX_QUERY_CHARACTERS", 2_000, minimum=1)
@@ -327,6 +368,11 @@ LLM_READ_TIMEOUT_S = env.number("LLM_READ_TIMEOUT_S", 60.0, minimum=0.1)
 TURN_TIMEOUT_S = env.integer("TURN_TIMEOUT_S", 300, minimum=1)
 TURN_ABANDONED_AFTER = timedelta(seconds=TURN_TIMEOUT_S + 60)
 LLM_MAX_RETRIES = env.integer("LLM_MAX_RETRIES", 2, minimum=0)
+# After so many failed calls in a row, within so many seconds, calls are refused for a pause; then
+# one call is let through as a trial.
+LLM_CIRCUIT_FAILURES = env.integer("LLM_CIRCUIT_FAILURES", 5, minimum=1)
+LLM_CIRCUIT_WINDOW_S = env.number("LLM_CIRCUIT_WINDOW_S", 300.0, minimum=1.0)
+LLM_CIRCUIT_PAUSE_S = env.number("LLM_CIRCUIT_PAUSE_S", 30.0, minimum=0.1)
 LLM_MAX_TOKENS = env.integer("LLM_MAX_TOKENS", 700, minimum=1)
 LLM_TEMPERATURE = env.number("LLM_TEMPERATURE", 0.0, minimum=0.0)
 LLM_CONTEXT_CHARACTERS = env.integer("LLM_CONTEXT_CHARACTERS", 12_000, minimum=1_000)

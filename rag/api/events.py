@@ -32,13 +32,14 @@ async def answer_events(
 async def _encoded(
     event: TurnEvent, user: User, message_id: uuid.UUID, conversation_id: uuid.UUID
 ) -> bytes:
-    ids = {"message_id": str(message_id), "conversation_id": str(conversation_id)}
+    ids: dict[str, Any] = {"message_id": str(message_id), "conversation_id": str(conversation_id)}
     if isinstance(event, SourcesFound):
         return _event("sources", {**ids, "sources": _sources(event.sources)})
     if isinstance(event, TokenArrived):
         return _event("token", {"text": event.text})
     if isinstance(event, TurnFailed):
-        return _event("error", error_body(event.code, event.message, ids))
+        retry = {"retry_after_s": event.retry_after_s} if event.retry_after_s else {}
+        return _event("error", error_body(event.code, event.message, ids | retry))
     answer = await sync_to_async(present_answer)(message_id=message_id, user=user)
     return _event("done", answer)
 

@@ -16,7 +16,7 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
 from accounts.models import User
-from knowledge.lib.errors import NotFound
+from knowledge.lib.errors import NotFound, Unavailable
 from knowledge.lib.streaming import EventStreamResponse
 from rag.api.events import answer_events
 from rag.api.presentation import present_answer, present_conversation
@@ -33,13 +33,12 @@ from rag.api.serializers import (
     UsageFilterSerializer,
     UsageSerializer,
 )
-from rag.llm.base import ModelUnavailable
 from rag.models import Conversation, Message
 from rag.querysets import ConversationQuerySet
 from rag.retrieval import retrieve
 from rag.services.conversations import delete_conversation, rename_conversation
 from rag.services.feedback import give_feedback
-from rag.services.turns import run_turn, start_turn
+from rag.services.turns import TurnFailed, answer_question, start_turn
 from rag.services.usage import usage_by_day
 
 _NOT_FOUND = OpenApiResponse(description="There is no such thing of yours.")
@@ -54,6 +53,15 @@ class AnyAccept(DefaultContentNegotiation):
     ) -> tuple[BaseRenderer, str]:
         first = next(iter(renderers))
         return first, first.media_type
+
+
+class Unanswered(Unavailable):
+    """A question that is stored, with the passages that were found, but could not be answered."""
+
+    def __init__(self, failure: TurnFailed, details: dict[str, Any]) -> None:
+        super().__init__(failure.message, details=details)
+        self.code = failure.code
+        self.retry_after_s = failure.retry_after_s
 
 
 class ChatView(APIView):
@@ -82,7 +90,10 @@ class ChatView(APIView):
             404: OpenApiResponse(description="You have no such conversation."),
             422: _TOO_LONG,
             503: OpenApiResponse(
-                description="The model can't answer now; `details` holds the ids and the sources."
+                description=(
+                    "`model_unavailable`: the model can't answer now, and `details` holds the ids "
+                    "and the sources. `overloaded`, `busy`: come back after `Retry-After` seconds."
+                )
             ),
         },
         examples=[
@@ -99,17 +110,14 @@ class ChatView(APIView):
         question = QuestionSerializer(data=request.data)
         question.is_valid(raise_exception=True)
         given, user = question.validated_data, _caller(request)
-        message = start_turn(
-            user=user, query=given["query"], conversation_id=given.get("conversation_id")
-        )
+        asked = {"query": given["query"], "conversation_id": given.get("conversation_id")}
         if given["stream"]:
-            return _stream(user, message)
-        run_turn(user=user, message_id=message.pk)
+            return _stream(user, start_turn(user=user, **asked))
+        message, failure = answer_question(user=user, **asked)
         answer = present_answer(message_id=message.pk, user=user)
-        if answer["status"] == Message.Status.FAILED:
-            message.refresh_from_db()
+        if failure is not None:
             details = {key: answer[key] for key in ("message_id", "conversation_id", "sources")}
-            raise ModelUnavailable(message.error_message, details=details)
+            raise Unanswered(failure, details)
         return Response(answer)
 
 

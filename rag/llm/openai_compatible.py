@@ -1,42 +1,52 @@
 """Any model server that speaks OpenAI's chat completions protocol, through the official client."""
 
 import asyncio
-import random
 import threading
 import weakref
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from logging import getLogger
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 
+from knowledge.lib.circuit_breaker import (
+    Call,
+    CircuitBreaker,
+    CircuitLimits,
+    CircuitOpen,
+    get_breaker,
+)
 from rag.llm.base import ChatDelta, ChatModel, ChatRequest, ModelUnavailable, TokenUsage
+from rag.llm.openai_errors import (
+    BROKEN,
+    NO_KEY,
+    RETRY_AFTER_S,
+    TOO_SLOW,
+    explain,
+    is_servers_fault,
+    may_pass,
+    pause_before_retry,
+)
 
 if TYPE_CHECKING:
     import openai
 
 logger = getLogger("knowledge.llm")
 
-_FIRST_PAUSE_S = 0.5
-_LONGEST_PAUSE_S = 8.0
-_NO_KEY = "The language model has no API key: an administrator has to set OPENAI_API_KEY."
-_WRONG_KEY = (
-    "The language model's server refuses our key: an administrator has to check OPENAI_API_KEY."
-)
-_TOO_LONG = "The question and its passages are too long for the language model."
-_NO_CREDIT = "The language model's account has no credit left: an administrator has to renew it."
-_BY_STATUS = {
-    401: _WRONG_KEY,
-    403: _WRONG_KEY,
-    404: "The language model's server doesn't know the configured model (LLM_MODEL).",
-    429: "The language model is asked too often just now. Try again in a minute.",
-}
 _REFUSALS = ("unsupported_parameter", "unsupported_value")
-_BROKEN = "The language model's answer broke off. Try again."
+_RESTING = (
+    "The language model has not been answering. It is asked again in a moment; try again then."
+)
 
 
 class OpenAICompatibleModel(ChatModel):
-    """Streams chat completions; what fails before the first token is tried again."""
+    """Streams chat completions; what fails before the first token is tried again.
+
+    After failures in a row it leaves the server alone for a while: a question is then told so at
+    once, with the passages that were found, instead of after all time-outs and tries.
+    """
 
     def __init__(self) -> None:
         self.name = settings.LLM_MODEL
@@ -52,28 +62,57 @@ class OpenAICompatibleModel(ChatModel):
         import openai.resources.chat  # noqa: F401
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
+        client = self._client()
+        try:
+            with _breaker().call() as call:
+                async with aclosing(self._answer(client, request, call)) as deltas:
+                    async for delta in deltas:
+                        yield delta
+        except CircuitOpen as refusal:
+            raise ModelUnavailable(_RESTING, retry_after_s=refusal.retry_after_s) from refusal
+
+    async def _answer(
+        self, client: "openai.AsyncOpenAI", request: ChatRequest, call: Call
+    ) -> AsyncGenerator[ChatDelta, None]:
+        """Yield the answer, and tell the circuit breaker what the server does."""
         import openai
 
+        deadline = asyncio.get_running_loop().time() + (
+            request.timeout_s or settings.TURN_TIMEOUT_S
+        )
         has_begun = is_finished = False
         try:
-            response = await self._open(self._client(), request)
+            async with asyncio.timeout_at(deadline):
+                response = await self._open(client, request, call)
             # Leaving the block closes the HTTP response, at which the server stops generating.
             async with response:
-                async for chunk in response:
+                # One step at a time: a timeout around a yield would strike whoever reads.
+                while (chunk := await _next(response, deadline)) is not None:
                     is_finished = is_finished or any(c.finish_reason for c in chunk.choices)
                     delta = _delta(chunk)
                     if delta is not None:
+                        if not has_begun:
+                            call.succeeded()
                         has_begun = True
                         yield delta
+        except TimeoutError as error:
+            # A shorter time than the usual one is the caller's own wish.
+            if not has_begun and request.timeout_s is None:
+                call.failed()
+            raise ModelUnavailable(TOO_SLOW, retry_after_s=RETRY_AFTER_S) from error
         except openai.OpenAIError as error:
-            raise _explain(error, has_begun=has_begun) from error
+            if is_servers_fault(error):
+                call.failed()
+            raise explain(error, has_begun=has_begun) from error
         except ValueError as error:  # an event that is not JSON
-            raise ModelUnavailable(_BROKEN) from error
+            call.failed()
+            raise ModelUnavailable(BROKEN, retry_after_s=RETRY_AFTER_S) from error
         if not is_finished:
-            raise ModelUnavailable(_BROKEN)
+            call.failed()
+            raise ModelUnavailable(BROKEN, retry_after_s=RETRY_AFTER_S)
 
     async def _open(
-        self, client: "openai.AsyncOpenAI", request: ChatRequest
+        self, client: "openai.AsyncOpenAI", request: ChatRequest, call: Call
     ) -> "openai.AsyncStream[Any]":
         """Start the completion; try again after what may pass, with growing, random pauses.
 
@@ -96,9 +135,10 @@ class OpenAICompatibleModel(ChatModel):
             except openai.APIError as error:
                 if self._learns_from(error):
                     continue
-                if attempt == settings.LLM_MAX_RETRIES or not _may_pass(error):
+                pause = pause_before_retry(attempt, error)
+                is_last = attempt == settings.LLM_MAX_RETRIES or not call.may_be_repeated
+                if is_last or pause is None or not may_pass(error):
                     raise
-                pause = _pause(attempt, error)
                 attempt += 1
                 fields = {"attempt": attempt, "pause_ms": round(pause * 1000)}
                 logger.warning("model_retry", extra=fields | {"error": type(error).__name__})
@@ -126,7 +166,7 @@ class OpenAICompatibleModel(ChatModel):
         import openai
 
         if not settings.OPENAI_API_KEY and not settings.LLM_BASE_URL:
-            raise ModelUnavailable(_NO_KEY)
+            raise ModelUnavailable(NO_KEY)
         loop = asyncio.get_running_loop()
         with self._lock:
             if loop not in self._clients:
@@ -142,6 +182,24 @@ class OpenAICompatibleModel(ChatModel):
             return self._clients[loop]
 
 
+def _breaker() -> CircuitBreaker:
+    """Return the breaker of the configured model at its server."""
+    # SECURITY: the name is logged, and the address may carry a password before the host.
+    host = urlsplit(settings.LLM_BASE_URL).netloc.rpartition("@")[2] or "api.openai.com"
+    limits = CircuitLimits(
+        failures=settings.LLM_CIRCUIT_FAILURES,
+        window_s=settings.LLM_CIRCUIT_WINDOW_S,
+        pause_s=settings.LLM_CIRCUIT_PAUSE_S,
+    )
+    return get_breaker(f"{settings.LLM_MODEL} at {host}", limits)
+
+
+async def _next(response: "openai.AsyncStream[Any]", deadline: float) -> Any:
+    """Return the next event, or None at the end."""
+    async with asyncio.timeout_at(deadline):
+        return await anext(response, None)
+
+
 def _delta(chunk: Any) -> ChatDelta | None:
     """Return what one event of the stream carries; None for keep-alives and role markers."""
     text = ""
@@ -151,52 +209,3 @@ def _delta(chunk: Any) -> ChatDelta | None:
     if chunk.usage is not None:
         usage = TokenUsage(chunk.usage.prompt_tokens or 0, chunk.usage.completion_tokens or 0)
     return ChatDelta(text, usage) if text or usage else None
-
-
-def _may_pass(error: "openai.APIError") -> bool:
-    import openai
-
-    if isinstance(error, openai.APIStatusError):
-        return error.status_code in (408, 409, 429) or error.status_code >= 500
-    return isinstance(error, openai.APIConnectionError)  # time-outs too
-
-
-def _pause(attempt: int, error: "openai.APIError") -> float:
-    """Return seconds: what the server asks for, else doubling with full jitter, both bounded."""
-    import openai
-
-    if isinstance(error, openai.APIStatusError):
-        try:
-            asked = float(error.response.headers.get("retry-after", ""))
-        except ValueError:
-            asked = 0.0
-        if asked > 0:
-            return min(asked, _LONGEST_PAUSE_S)
-    return random.uniform(0, min(_FIRST_PAUSE_S * 2**attempt, _LONGEST_PAUSE_S))  # noqa: S311
-
-
-def _explain(error: "openai.OpenAIError", *, has_begun: bool) -> ModelUnavailable:
-    """Say in one sentence what the person, or an administrator, can do about it."""
-    import openai
-
-    if isinstance(error, openai.APITimeoutError):
-        return ModelUnavailable("The language model took too long to answer. Try again.")
-    if isinstance(error, openai.APIConnectionError) and not has_begun:
-        return ModelUnavailable("The language model's server can't be reached. Try again later.")
-    if isinstance(error, openai.APIStatusError):
-        return ModelUnavailable(_explain_status(error))
-    return ModelUnavailable(_BROKEN)
-
-
-def _explain_status(error: "openai.APIStatusError") -> str:
-    status, code = error.status_code, f"{error.code} {error.type}".lower()
-    if "context" in code or status == 413:
-        return _TOO_LONG
-    if "quota" in code or "billing" in code:
-        return _NO_CREDIT
-    if status in (401, 403) and not settings.OPENAI_API_KEY:
-        return _NO_KEY
-    if status >= 500:
-        return "The language model's server has a fault. Try again later."
-    refused = f"The language model's server refused the request (status {status})."
-    return _BY_STATUS.get(status, refused)

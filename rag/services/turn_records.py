@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from knowledge.lib.errors import Conflict, NotAllowed, NotFound
-from rag.answering import Answer
+from rag.answering import Answer, answer_gate
 from rag.condensing import PastTurn
 from rag.llm.base import DONT_KNOW
 from rag.llm.metering import MeteredCall
@@ -69,8 +69,10 @@ def start_turn(*, user: User, query: str, conversation_id: uuid.UUID | None = No
     Raises:
         InvalidInput, Unprocessable: the question is empty or too long.
         NotFound: the user has no such conversation.
+        Overloaded: there is no room for another answer; nothing is stored.
     """
     query = check_query(query)
+    answer_gate.require_room()
     if user.organization_id is None:
         raise NotAllowed("Only members of an organization can ask.")
     now = timezone.now()

@@ -13,10 +13,13 @@ from logging import getLogger
 
 from asgiref.sync import async_to_sync, sync_to_async
 from django.conf import settings
+from django.db import OperationalError
 
 from accounts.models import User
+from knowledge.lib import failures
 from knowledge.lib.errors import AppError
-from rag.answering import Answer, AnswerStream
+from knowledge.lib.overload import Gate, Limits
+from rag.answering import Answer, AnswerStream, answer_gate
 from rag.condensing import condense_by_model, condense_by_rule, condense_call
 from rag.greetings import reply_to_greeting
 from rag.llm.base import ChatModel, ModelUnavailable
@@ -42,6 +45,7 @@ __all__ = [
     "TurnDone",
     "TurnEvent",
     "TurnFailed",
+    "answer_question",
     "message_sources",
     "run_turn",
     "start_turn",
@@ -51,19 +55,52 @@ __all__ = [
 logger = getLogger("knowledge.chat")
 
 _UNFORESEEN = "Something went wrong while answering. Try again; if it stays, tell an administrator."
+
+
+def _limits() -> Limits:
+    # Half of the threads stay free for everything else.
+    most = max(1, settings.REQUEST_PLACES // 2)
+    return Limits(most, most // 2, settings.ANSWER_WAIT_S)
+
+
+_blocking_gate = Gate("answers that hold a thread", _limits)
+# Each try waits for the database on its own, up to DATABASE_BUSY_TIMEOUT_S.
+_SAVE_PAUSES_S = (0.5, 2.0)
 _saving: set[asyncio.Task[None]] = set()  # the loop itself holds only weak references
+
+
+def answer_question(
+    *, user: User, query: str, conversation_id: uuid.UUID | None = None
+) -> tuple[Message, TurnFailed | None]:
+    """Answer without streaming, and return the settled answer, and how it failed if it did.
+
+    The calling thread waits meanwhile, so fewer of these run at once than of streams.
+
+    Raises:
+        Overloaded: too many wait already; nothing is stored.
+        InvalidInput, Unprocessable, NotFound: as `start_turn`.
+    """
+    with _blocking_gate.entered():
+        message = start_turn(user=user, query=query, conversation_id=conversation_id)
+        failure = _drain(user, message.pk, None)
+    return Message.objects.get(pk=message.pk), failure
 
 
 def run_turn(*, user: User, message_id: uuid.UUID, top_k: int | None = None) -> Message:
     """Answer a pending message without streaming, and return it settled."""
-
-    async def drain() -> None:
-        async with aclosing(stream_turn(user=user, message_id=message_id, top_k=top_k)) as events:
-            async for _ in events:
-                pass
-
-    async_to_sync(drain)()
+    _drain(user, message_id, top_k)
     return Message.objects.get(pk=message_id)
+
+
+def _drain(user: User, message_id: uuid.UUID, top_k: int | None) -> TurnFailed | None:
+    async def drain() -> TurnFailed | None:
+        last: TurnEvent | None = None
+        async with aclosing(stream_turn(user=user, message_id=message_id, top_k=top_k)) as events:
+            async for event in events:
+                last = event
+        return last if isinstance(last, TurnFailed) else None
+
+    return async_to_sync(drain)()
 
 
 async def stream_turn(
@@ -94,14 +131,23 @@ async def stream_turn(
         raise
     except AppError as error:
         await writer.settle(Message.Status.FAILED, error.message)
-        yield TurnFailed(error.code, error.message)
-    except Exception:
+        yield TurnFailed(error.code, error.message, error.retry_after_s)
+    except Exception as error:
         # The stream edge: its reader must learn that it ended, and the row must not stay open.
-        logger.exception("chat_failed", extra={"message_id": str(message_id)})
-        await writer.settle(Message.Status.FAILED, _UNFORESEEN)
-        yield TurnFailed("error", _UNFORESEEN)
+        failed = _explain(error, message_id)
+        await writer.settle(Message.Status.FAILED, failed.message)
+        yield failed
     else:
         yield TurnDone(message_id)
+
+
+def _explain(error: Exception, message_id: uuid.UUID) -> TurnFailed:
+    """Say what a database that is busy means; whatever else it was goes to the log."""
+    known = failures.explain(error)
+    if known is not None:
+        return TurnFailed(known.code, known.message, known.retry_after_s)
+    logger.error("chat_failed", extra={"message_id": str(message_id)}, exc_info=error)
+    return TurnFailed("error", _UNFORESEEN)
 
 
 async def _open(user: User, message_id: uuid.UUID) -> OpenTurn | None:
@@ -139,6 +185,11 @@ class _Writer:
             yield SourcesFound(())
             yield TokenArrived(greeting)
             return
+        async with answer_gate.entered_by_task(), aclosing(self._answer()) as events:
+            async for event in events:
+                yield event
+
+    async def _answer(self) -> AsyncGenerator[TurnEvent, None]:
         self.model = get_chat_model()
         self.searched = await self._understand(self.model)
         user, message = self.turn.user, self.turn.message
@@ -195,4 +246,14 @@ class _Writer:
 
 
 async def _save(turn: OpenTurn, settlement: Settlement) -> None:
-    await sync_to_async(settle_turn)(turn=turn, settlement=settlement)
+    """Write the outcome; while the database is busy, try again: the answer has been paid for."""
+    for pause_s in (*_SAVE_PAUSES_S, None):
+        try:
+            await sync_to_async(settle_turn)(turn=turn, settlement=settlement)
+        except OperationalError as error:
+            if pause_s is None or not failures.is_busy(error):
+                raise
+            logger.warning("settle_retry", extra={"message_id": str(turn.message.pk)})
+            await asyncio.sleep(pause_s)
+        else:
+            return

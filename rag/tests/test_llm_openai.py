@@ -8,6 +8,7 @@ import pytest
 from rag.llm import openai_compatible
 from rag.llm.base import ChatDelta, ChatMessage, ChatRequest, ModelUnavailable, TokenUsage
 from rag.llm.openai_compatible import OpenAICompatibleModel
+from rag.llm.openai_errors import pause_before_retry
 from rag.tests.model_server import END, ModelServer, Script, answering, failing, text_event
 
 REQUEST = ChatRequest((ChatMessage("system", "s"), ChatMessage("user", "u")), "q", (), 50)
@@ -16,7 +17,7 @@ REQUEST = ChatRequest((ChatMessage("system", "s"), ChatMessage("user", "u")), "q
 @pytest.fixture
 def server(settings, monkeypatch) -> Iterator[ModelServer]:
     # Without pauses between tries: how long they are is tested by itself.
-    monkeypatch.setattr(openai_compatible, "_pause", lambda attempt, error: 0)
+    monkeypatch.setattr(openai_compatible, "pause_before_retry", lambda attempt, error: 0)
     with ModelServer() as running:
         settings.LLM_BASE_URL, settings.LLM_MODEL = running.url, "local"
         settings.OPENAI_API_KEY = "sk-test"
@@ -212,5 +213,5 @@ def test_pauses_grow_are_random_and_bounded():
     import openai
 
     error = openai.APIConnectionError(request=None)
-    longest = [max(openai_compatible._pause(n, error) for _ in range(200)) for n in (0, 2, 20)]
+    longest = [max(pause_before_retry(n, error) for _ in range(200)) for n in (0, 2, 20)]
     assert longest[0] <= 0.5 < longest[1] <= 2 < longest[2] <= 8

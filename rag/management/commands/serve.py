@@ -7,6 +7,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 
+_KEEP_ALIVE_S = 15  # idle; longer than a page takes to ask for its parts
+
+
 class Command(BaseCommand):
     help = "Runs the web server on HOST:PORT."
 
@@ -23,6 +26,10 @@ class Command(BaseCommand):
             lifespan="off",
             ws="none",
             server_header=False,
+            limit_concurrency=settings.MAX_CONNECTIONS,
+            # Connections that the system holds before they are accepted; the kernel may hold fewer.
+            backlog=settings.MAX_CONNECTIONS,
+            timeout_keep_alive=_KEEP_ALIVE_S,
             # An open stream would else keep the server alive for as long as its browser stays.
             timeout_graceful_shutdown=3,
         )

@@ -42,8 +42,10 @@ class Document(models.Model):
         ORGANIZATION = "organization", "Organization"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    # Protected, as the uploader is: a cascade would pass by the services, which take the words out
+    # of the indexes and the files out of the storage.
     organization = models.ForeignKey(
-        Organization, on_delete=models.CASCADE, related_name="documents"
+        Organization, on_delete=models.PROTECT, related_name="documents"
     )
     uploaded_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="documents")
     filename = models.CharField(max_length=255, help_text="As uploaded; shown, never a path.")
@@ -87,7 +89,18 @@ class Document(models.Model):
                 fields=["organization", "status", "visibility", "uploaded_by", "id"],
                 name="document_visible",
             ),
-            models.Index(fields=["status", "next_attempt_at"], name="document_claimable"),
+            # Whose turn it is, answered from the index alone.
+            models.Index(
+                fields=[
+                    "status",
+                    "organization",
+                    "uploaded_by",
+                    "created_at",
+                    "id",
+                    "next_attempt_at",
+                ],
+                name="document_turn",
+            ),
         ]
 
     def __str__(self) -> str:

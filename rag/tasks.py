@@ -1,6 +1,7 @@
 """What the worker runs: doorbells that make it look at the rows, which are the truth."""
 
 import os
+import time
 import uuid
 from logging import getLogger
 
@@ -11,11 +12,14 @@ from django_q.tasks import async_task
 from accounts.models import Organization
 from documents.models import Document
 from documents.tasks import remove_deleted_files
+from knowledge.lib.errors import NotFound
 from knowledge.lib.faults import FaultPoint, passing
-from rag.embedding.registry import get_embedder
+from rag.embedding.registry import use_threads
 from rag.index.registry import get_vector_index
 from rag.index.versions import prune_changes
 from rag.ingestion import ingest_waiting
+from rag.services.model_change import ring_for_model_changes
+from rag.services.model_change_run import run_change
 
 logger = getLogger("knowledge.tasks")
 
@@ -27,14 +31,31 @@ def ingest_document(document_id: str) -> None:
     """Ingest this document if it still waits, and then whatever else does."""
     if not Document.objects.claimable(timezone.now()).filter(pk=document_id).exists():
         return  # done, deleted, or with another worker
-    get_embedder().use_threads(settings.EMBEDDING_THREADS or os.cpu_count() or 1)
+    use_threads(settings.EMBEDDING_THREADS or os.cpu_count() or 1)
     ingest_waiting(first=uuid.UUID(document_id), seconds=TASK_SECONDS)
     ring()
+
+
+def change_model(change_id: int) -> None:
+    """Go on with a change of the embedding model; documents that wait go first."""
+    use_threads(settings.EMBEDDING_THREADS or os.cpu_count() or 1)
+    ends = time.monotonic() + TASK_SECONDS
+
+    def should_stop() -> bool:
+        waiting = Document.objects.claimable(timezone.now()).exists()
+        return waiting or time.monotonic() > ends
+
+    try:
+        change = run_change(change_id=change_id, should_stop=should_stop)
+    except NotFound:
+        return  # its organization was deleted
+    ring_for_model_changes(change_id=change.pk)
 
 
 def sweep() -> None:
     """Pick up what was left: abandoned documents, deleted files, stale snapshots, old changes."""
     ring()
+    ring_for_model_changes()
     remove_deleted_files()
     for organization_id in Organization.objects.values_list("pk", flat=True):
         prune_changes(organization_id)

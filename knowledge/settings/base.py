@@ -146,6 +146,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 # --- files --------------------------------------------------------------------------------------
 MEDIA_ROOT = DATA_DIR / "media"
 VECTOR_STORE_DIR = DATA_DIR / "vector_store"
+PAGE_CACHE_DIR = DATA_DIR / "page_cache"  # pictures of pages; may be emptied at any time
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 # Static files are served from where they lie, so that a fresh clone needs no build step.
@@ -289,6 +290,9 @@ CHUNK_SIZE = env.integer("CHUNK_SIZE", 500, minimum=50)  # characters
 CHUNK_OVERLAP = env.integer("CHUNK_OVERLAP", 100, minimum=0)  # characters
 EXTRACTION_TIMEOUT_S = env.integer("EXTRACTION_TIMEOUT_S", 120, minimum=1)
 EXTRACTION_MEMORY_BYTES = env.integer("EXTRACTION_MEMORY_BYTES", 1024**3, minimum=64 * 1024**2)
+PAGE_IMAGE_TIMEOUT_S = env.integer("PAGE_IMAGE_TIMEOUT_S", 20, minimum=1)
+PAGE_IMAGES_AT_ONCE = env.integer("PAGE_IMAGES_AT_ONCE", 2, minimum=1)  # in each process
+PAGE_CACHE_BYTES = env.integer("PAGE_CACHE_BYTES", 512 * 1024**2, minimum=0)
 MAX_PAGES = env.integer("MAX_PAGES", 5_000, minimum=1)
 MAX_DOCUMENT_CHARACTERS = env.integer("MAX_DOCUMENT_CHARACTERS", 20_000_000, minimum=1)
 MAX_ATTACHMENTS = env.integer("MAX_ATTACHMENTS", 25, minimum=0)  # of one message

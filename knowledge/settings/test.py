@@ -11,7 +11,7 @@ os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="knowledge-test-")
 atexit.register(shutil.rmtree, os.environ["DATA_DIR"], ignore_errors=True)
 
 from knowledge.settings.base import *  # noqa: F403
-from knowledge.settings.base import DATA_DIR, DATABASES, Q_CLUSTER
+from knowledge.settings.base import DATA_DIR, DATABASES, EMBEDDERS, Q_CLUSTER
 
 # A file as in production: in memory, SQLite refuses a second writer instead of letting it wait.
 if DATABASES["default"]["ENGINE"] == "knowledge.lib.sqlite":
@@ -19,6 +19,7 @@ if DATABASES["default"]["ENGINE"] == "knowledge.lib.sqlite":
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMBEDDING_MODEL = "fake"
+EMBEDDERS = {**EMBEDDERS, "fake-wide": "rag.embedding.fake.WideFakeEmbedder"}
 LLM_PROVIDER = "extractive"
 WARM_UP = False
 LOGGING = None

@@ -42,3 +42,13 @@ class FakeEmbedder(Embedder):
 def _direction(word: str, dimension: int) -> Vectors:
     seed = int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest(), "little")
     return np.random.default_rng(seed).standard_normal(dimension).astype(np.float32)
+
+
+class WideFakeEmbedder(FakeEmbedder):
+    """Another model to change to: of another dimension, and with other directions for words."""
+
+    name = "fake-wide"
+    dimension = 96
+
+    def _vector(self, text: str) -> Vectors:
+        return super()._vector(" ".join(f"wide_{word}" for word in _WORD.findall(text)))

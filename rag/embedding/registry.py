@@ -1,21 +1,70 @@
-"""Which embedder is configured; one instance a process, made at first use."""
+"""Which embedders there are; one instance a process and model, made at first use."""
 
+import importlib.util
 import threading
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 
 from knowledge.lib import registry
+from knowledge.lib.errors import Unavailable
 from rag.embedding.base import Embedder
 
 _instances: dict[str, Embedder] = {}
 _lock = threading.Lock()
+_threads: int | None = None
+
+
+class EmbedderUnavailable(Unavailable, ImproperlyConfigured):
+    """A model is not configured or not installed here, though an organization may use it."""
 
 
 def get_embedder(name: str | None = None) -> Embedder:
-    """Return the embedder called `name`, by default the configured one."""
+    """Return the embedder called `name`, by default the configured one.
+
+    Raises:
+        EmbedderUnavailable: there is no such model, or its package is not installed.
+    """
     name = name or settings.EMBEDDING_MODEL
     with _lock:  # two threads of one process must not load the weights twice
         if name not in _instances:
-            adapter = registry.load("EMBEDDING_MODEL", settings.EMBEDDERS, name, Embedder)  # type: ignore[type-abstract]
-            _instances[name] = adapter()
+            require_available(name)
+            _instances[name] = _adapter(name)()
+            if _threads is not None:
+                _instances[name].use_threads(_threads)
         return _instances[name]
+
+
+def require_available(name: str) -> None:
+    """Refuse a model that could not be loaded here, without loading it.
+
+    Raises:
+        EmbedderUnavailable: there is no such model, or its package is not installed.
+    """
+    try:
+        adapter = _adapter(name)
+    except ImproperlyConfigured as error:
+        raise EmbedderUnavailable(
+            f"The embedding model cannot be used. {error} An administrator can configure it, or"
+            " change to another one (manage.py reembed)."
+        ) from error
+    for package in adapter.packages:
+        if importlib.util.find_spec(package) is None:
+            raise EmbedderUnavailable(
+                f"The embedding model {name} needs the Python package {package}, which is not"
+                " installed. An administrator can install it, or change to another model"
+                " (manage.py reembed)."
+            )
+
+
+def use_threads(count: int) -> None:
+    """Let every model of this process compute with so many threads, those loaded later too."""
+    global _threads  # noqa: PLW0603  one a process, like the processors it shares out
+    with _lock:
+        _threads = count
+        for embedder in _instances.values():
+            embedder.use_threads(count)
+
+
+def _adapter(name: str) -> type[Embedder]:
+    return registry.load("EMBEDDING_MODEL", settings.EMBEDDERS, name, Embedder)  # type: ignore[type-abstract]

@@ -144,6 +144,13 @@ class VectorIndex(ABC):
     def warm_up(self, state: OrganizationIndex) -> None:  # noqa: B027
         """Load what the first search would load; nothing where the index lives in the database."""
 
+    def prepare(self, organization_id: uuid.UUID, model: str) -> None:  # noqa: B027
+        """Make ready what the first search with another model would load.
+
+        Queries go on with the model in use, and what is stored of its index stays. Vectors of the
+        other model that are written later are told by the changes of the switch.
+        """
+
     def refresh_snapshot(self, organization_id: uuid.UUID) -> None:  # noqa: B027
         """Write what makes the next start fast, when what is written lies far enough behind.
 

@@ -1,0 +1,95 @@
+"""Who works on a change of the embedding model, until when: two runners never do the same work."""
+
+import datetime
+import threading
+import uuid
+from types import TracebackType
+from typing import Self
+
+from django.conf import settings
+from django.db import OperationalError, connection, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from rag.models import ModelChange
+from rag.querysets import ModelChangeQuerySet
+
+# A change that was taken up so often without a batch being written stops the process each time.
+MAX_ATTEMPTS = 5
+TOO_MANY_ATTEMPTS = f"It stopped the process that worked on it {MAX_ATTEMPTS} times."
+
+
+class LeaseLost(Exception):
+    """The change was cancelled, or another runner took it over."""
+
+
+class ChangeLease:
+    """The right to work on one change; renewed by a thread for the length of a `with` block."""
+
+    def __init__(self, change_id: int, token: uuid.UUID) -> None:
+        self.change_id = change_id
+        self._token = token
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._renew, name="change-lease", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._held().update(lease_token=None, lease_expires_at=None, attempts=0)
+
+    def lock(self) -> ModelChange:
+        """Return the row, locked for the caller's transaction.
+
+        Raises:
+            LeaseLost: nothing may be written.
+        """
+        change = self._held().select_for_update().first()
+        if change is None:
+            raise LeaseLost
+        return change
+
+    def _held(self) -> ModelChangeQuerySet:
+        return ModelChange.objects.open().filter(pk=self.change_id, lease_token=self._token)
+
+    def _renew(self) -> None:
+        try:
+            while not self._stop.wait(settings.INGEST_LEASE_S / 3):
+                try:
+                    self._held().update(lease_expires_at=_lease_end())
+                except OperationalError:
+                    continue  # the database is busy; the next turn comes before the lease ends
+        finally:
+            connection.close()  # this thread has one of its own
+
+
+def claim(change_id: int) -> ChangeLease | None:
+    """Take the lease of an open change; None when somebody has it or the change has ended."""
+    now = timezone.now()
+    lease = ChangeLease(change_id, uuid.uuid4())
+    with transaction.atomic():
+        free = ModelChange.objects.open().free(now).filter(pk=change_id)
+        gave_up = free.filter(attempts__gte=MAX_ATTEMPTS).update(
+            status=ModelChange.Status.FAILED, error=TOO_MANY_ATTEMPTS
+        )
+        if gave_up:
+            return None
+        taken = free.update(
+            lease_token=lease._token,
+            lease_expires_at=_lease_end(),
+            attempts=F("attempts") + 1,
+            queued_at=None,
+        )
+    return lease if taken else None
+
+
+def _lease_end() -> datetime.datetime:
+    return timezone.now() + datetime.timedelta(seconds=settings.INGEST_LEASE_S)

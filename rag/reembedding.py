@@ -1,0 +1,199 @@
+"""Vectors of another model, built beside those in use, and the step that changes to them."""
+
+import uuid
+from collections.abc import Iterable, Sequence
+
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Sum
+from django.utils import timezone
+
+from documents.models import Document, DocumentChunk
+from documents.querysets import DocumentChunkQuerySet
+from knowledge.lib.faults import FaultPoint, passing
+from rag.change_leases import ChangeLease
+from rag.embedding.base import Vectors
+from rag.embedding.registry import get_embedder
+from rag.embedding.texts import embedding_text
+from rag.index.versions import NO_DOCUMENT, get_state, record_changes
+from rag.models import ChunkEmbedding, ModelChange, OrganizationIndex
+
+# Chunks embedded in one call and written in one transaction.
+BATCH_SIZE = 256
+# Embeddings deleted in one transaction, so that others who write wait only a moment.
+PRUNE_SIZE = 2_000
+
+
+def chunks_without_vector(organization_id: uuid.UUID, model: str) -> DocumentChunkQuerySet:
+    """Return the organization's chunks that the model has no vector of."""
+    vectors = ChunkEmbedding.objects.filter(chunk=OuterRef("pk"), model=model)
+    return DocumentChunk.objects.filter(~Exists(vectors), document__organization_id=organization_id)
+
+
+def embed_chunks(chunks: Sequence[DocumentChunk], model: str) -> Vectors:
+    """Compute the vectors of chunks as ingestion does; shape (len(chunks), dimension).
+
+    Args:
+        chunks: with their documents, of which the title is part of what is embedded.
+    """
+    return get_embedder(model).embed_passages(
+        [
+            embedding_text(chunk.document.display_title, chunk.heading, chunk.text)
+            for chunk in chunks
+        ]
+    )
+
+
+def write_vectors(chunks: Sequence[DocumentChunk], vectors: Vectors, model: str) -> list[int]:
+    """Store the vectors of chunks that still exist and lack one, in the caller's transaction.
+
+    Returns:
+        The keys of the chunks that got theirs.
+    """
+    has_vector = ChunkEmbedding.objects.filter(chunk=OuterRef("pk"), model=model)
+    lacking = set(
+        DocumentChunk.objects.filter(~Exists(has_vector), pk__in=[chunk.pk for chunk in chunks])
+        .select_for_update()  # a delete of them waits, and then takes the vectors along
+        .values_list("pk", flat=True)
+    )
+    ChunkEmbedding.objects.bulk_create(
+        ChunkEmbedding(
+            organization_id=chunk.document.organization_id,
+            document_id=chunk.document_id,
+            chunk=chunk,
+            model=model,
+            vector=vector.astype("<f4").tobytes(),
+        )
+        for chunk, vector in zip(chunks, vectors, strict=True)
+        if chunk.pk in lacking
+    )
+    return sorted(lacking)
+
+
+def embed_next(lease: ChangeLease) -> set[uuid.UUID] | None:
+    """Compute and store the next batch of a change.
+
+    Rounds go through the chunks in the order of their keys, so that what was published meanwhile
+    is reached too, and a runner that is stopped goes on where it was.
+
+    Returns:
+        The documents that got vectors; None when a whole round has found nothing to do.
+
+    Raises:
+        LeaseLost: nothing was written.
+    """
+    change = _row(lease)
+    missing = chunks_without_vector(change.organization_id, change.model)
+    rest = missing.filter(pk__gt=change.position).order_by("pk").select_related("document")
+    chunks = list(rest[:BATCH_SIZE])
+    if not chunks:
+        if not change.position:
+            return None
+        start_round(lease)
+        return set()
+    vectors = embed_chunks(chunks, change.model)
+    with transaction.atomic():
+        lease.lock()
+        written = set(write_vectors(chunks, vectors, change.model))
+        ModelChange.objects.filter(pk=change.pk).update(
+            position=chunks[-1].pk,
+            done=F("done") + len(written),
+            attempts=0,
+            updated_at=timezone.now(),
+        )
+    passing(FaultPoint.REEMBED_BATCH_WRITTEN)
+    return {chunk.document_id for chunk in chunks if chunk.pk in written}
+
+
+def count(change: ModelChange) -> tuple[int, int]:
+    """Return how many of the organization's chunks have a vector of the model, and of how many."""
+    vectors = ChunkEmbedding.objects.of_index(change.organization_id, change.model)
+    documents = Document.objects.filter(organization_id=change.organization_id)
+    total: int | None = documents.aggregate(total=Sum("chunk_count"))["total"]
+    return vectors.count(), total or 0
+
+
+def mark(lease: ChangeLease, **fields: object) -> ModelChange:
+    """Write fields of the change, if its lease still holds, and return it.
+
+    Raises:
+        LeaseLost: nothing was written.
+    """
+    with transaction.atomic():
+        change = lease.lock()
+        ModelChange.objects.filter(pk=change.pk).update(updated_at=timezone.now(), **fields)
+        change.refresh_from_db()
+    return change
+
+
+def start_round(lease: ChangeLease) -> ModelChange:
+    """Count anew, since documents come and go, and begin again with the first chunk.
+
+    Raises:
+        LeaseLost: nothing was written.
+    """
+    done, total = count(_row(lease))
+    return mark(lease, position=0, done=done, total=total)
+
+
+def announce(change: ModelChange) -> None:
+    """Let every process load what it will search with after the switch."""
+    OrganizationIndex.objects.filter(pk=change.organization_id).update(next_model=change.model)
+
+
+def withdraw(organization_id: uuid.UUID) -> None:
+    """Take the announcement back."""
+    OrganizationIndex.objects.filter(pk=organization_id).update(next_model="")
+
+
+def switch_index(lease: ChangeLease, embedded: Iterable[uuid.UUID]) -> bool:
+    """Let queries use the change's model from the commit on, if every chunk has its vector.
+
+    In the caller's transaction, with the organization's index locked: whoever publishes waits, and
+    then embeds anew; what was published before is looked through here.
+
+    Args:
+        embedded: documents whose vectors were written after the new index was prepared, so that
+            every process takes them anew.
+
+    Returns:
+        False when a chunk lacks its vector: nothing was written.
+
+    Raises:
+        LeaseLost: nothing was written.
+    """
+    change = lease.lock()
+    index = OrganizationIndex.objects.select_for_update().get(pk=change.organization_id)
+    if chunks_without_vector(index.pk, change.model).exists():
+        return False
+    record_changes(index.pk, [NO_DOCUMENT, *embedded])
+    OrganizationIndex.objects.filter(pk=index.pk).update(model=change.model, next_model="")
+    now = timezone.now()
+    ModelChange.objects.filter(pk=change.pk).update(
+        status=ModelChange.Status.SWITCHED, switched_at=now, updated_at=now
+    )
+    passing(FaultPoint.REEMBED_SWITCHING)
+    return True
+
+
+def prune_next(organization_id: uuid.UUID) -> int:
+    """Delete the next vectors of models that nobody needs, in one transaction; return how many.
+
+    The model in use and that of an open change stay, whatever is switched or started meanwhile.
+    """
+    with transaction.atomic():
+        get_state(organization_id)
+        index = OrganizationIndex.objects.select_for_update().get(pk=organization_id)
+        building = ModelChange.objects.open().filter(organization_id=organization_id)
+        kept = {index.model, *building.values_list("model", flat=True)}
+        vectors = ChunkEmbedding.objects.filter(organization_id=organization_id)
+        # One after the other: a condition on all of them would read every vector's row each time.
+        for model in set(vectors.order_by().values_list("model", flat=True).distinct()) - kept:
+            batch = vectors.filter(model=model).order_by("pk").values_list("pk", flat=True)
+            deleted, _ = ChunkEmbedding.objects.filter(pk__in=list(batch[:PRUNE_SIZE])).delete()
+            return deleted
+    return 0
+
+
+def _row(lease: ChangeLease) -> ModelChange:
+    with transaction.atomic():
+        return lease.lock()

@@ -72,10 +72,6 @@ class FairBatches:
         """How many chunks wait."""
         return sum(work.left for line in self._waiting() for work in line)
 
-    def people(self) -> set[Person]:
-        """Return whose documents wait."""
-        return {person for people in self._lines.values() for person in people}
-
     def add(self, work: Work) -> None:
         """Let a document wait, behind the others of its person."""
         person = work.job.lease.person

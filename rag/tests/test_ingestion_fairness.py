@@ -1,0 +1,255 @@
+"""Nobody waits for the documents of somebody else, and a bad one costs only itself."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from django.core.files.base import ContentFile
+from django.utils import timezone
+
+from documents.exceptions import DocumentFailure
+from documents.models import Document
+from documents.services import upload_document
+from rag import ingestion, reading
+from rag.heartbeat import Heartbeat
+from rag.ingestion import ingest_waiting
+from rag.models import IndexChange
+
+# The pipeline's readers are threads with connections of their own.
+pytestmark = pytest.mark.django_db(transaction=True)
+
+LIMIT_S = 20  # a test that waits longer has failed
+
+
+def upload(user, text: str, filename: str = "note.txt") -> Document:
+    return upload_document(
+        owner=user, file=ContentFile(text.encode()), filename=filename, ingest=False
+    )
+
+
+def published_order() -> list[str]:
+    """Return the file names in the order in which they became searchable."""
+    keys = IndexChange.objects.order_by("pk").values_list("document_id", flat=True)
+    names = dict(Document.objects.values_list("pk", "filename"))
+    return [names[key] for key in keys]
+
+
+def statuses() -> dict[str, str]:
+    return dict(Document.objects.values_list("filename", "status"))
+
+
+@pytest.fixture
+def arrival(monkeypatch) -> threading.Event:
+    """Set when a file called newcomer.txt has been read."""
+    read = threading.Event()
+    add = reading.FairBatches.add
+
+    def adding(self, work):
+        add(self, work)
+        if work.job.document.filename == "newcomer.txt":
+            read.set()
+
+    monkeypatch.setattr(reading.FairBatches, "add", adding)
+    return read
+
+
+@pytest.mark.parametrize("uploader", ["colleague", "outsider"])
+def test_a_page_that_comes_meanwhile_is_in_the_next_call_of_the_model(
+    owner, uploader, arrival, monkeypatch, request
+):
+    newcomer = request.getfixturevalue(uploader)
+    for number in range(60):
+        upload(owner, f"Fact {number} of many. " * 400, f"{number}.txt")  # some 20 chunks each
+    calls: list[set[str]] = []
+    real = ingestion._vectors
+
+    def vectors(batch):
+        calls.append({piece.job.document.filename for piece in batch})
+        if len(calls) == 2:
+            upload(newcomer, "One page.", "newcomer.txt")
+            assert arrival.wait(LIMIT_S), "it is not even read while the model is busy"
+        return real(batch)
+
+    monkeypatch.setattr(ingestion, "_vectors", vectors)
+    ingest_waiting()
+    assert "newcomer.txt" in calls[2]
+    assert set(statuses().values()) == {"completed"}
+    assert published_order().index("newcomer.txt") <= 48  # three calls of sixteen documents
+
+
+def test_a_page_is_ready_before_a_thousand_pages_that_are_under_way(owner, colleague, monkeypatch):
+    upload(owner, "A sentence of the handbook. " * 20_000, "handbook.txt")  # over a thousand chunks
+    upload(owner, "Small.", "small.txt")
+    upload(colleague, "One page.", "page.txt")
+    ingest_waiting()
+    order = published_order()
+    assert order.index("page.txt") < order.index("handbook.txt")
+
+
+@pytest.fixture
+def hanging(monkeypatch) -> Iterator[threading.Event]:
+    """Files that begin with HANG take until the event is set."""
+    released = threading.Event()
+    real = reading.extract_file
+
+    def extract(path, *, extension):
+        if path.read_bytes().startswith(b"HANG"):
+            assert released.wait(LIMIT_S)
+        return real(path, extension=extension)
+
+    monkeypatch.setattr(reading, "extract_file", extract)
+    yield released
+    released.set()
+
+
+def test_files_that_take_minutes_to_read_keep_nobody_else_waiting(
+    owner, colleague, outsider, hanging, monkeypatch
+):
+    for number in range(10):
+        upload(owner, "HANG", f"slow {number}.txt")
+    upload(colleague, "One page.", "page.txt")
+    upload(outsider, "Another page.", "other.txt")
+    real = ingestion.publish_together
+    ready: set[str] = set()
+
+    def publish(jobs):
+        published = real(jobs)
+        ready.update(job.document.filename for job in published)
+        if {"page.txt", "other.txt"} <= ready:
+            hanging.set()
+        return published
+
+    monkeypatch.setattr(ingestion, "publish_together", publish)
+    ingest_waiting()
+    assert set(statuses().values()) == {"completed"}
+
+
+def test_slow_files_of_a_whole_organization_leave_a_reader_to_another(
+    owner, colleague, admin, outsider, hanging, monkeypatch
+):
+    for person in (owner, colleague, admin):
+        for number in range(3):
+            upload(person, "HANG", f"slow {person.email} {number}.txt")
+    upload(outsider, "A page.", "page.txt")
+    real = ingestion.publish_together
+
+    def publish(jobs):
+        if any(job.document.filename == "page.txt" for job in jobs):
+            hanging.set()
+        return real(jobs)
+
+    monkeypatch.setattr(ingestion, "publish_together", publish)
+    ingest_waiting()
+    assert published_order()[0] == "page.txt"
+    assert set(statuses().values()) == {"completed"}
+
+
+# --- one bad document ---------------------------------------------------------------------------
+
+
+def test_a_text_that_the_model_fails_on_takes_no_other_document_with_it(
+    owner, monkeypatch, settings
+):
+    real = ingestion._vectors
+    tried = []
+
+    def vectors(batch):
+        texts = [chunk.text for piece in batch for chunk in piece.job.chunks]
+        if any("poison" in text for text in texts):
+            tried.append(len(batch))
+            raise ValueError("not a number")
+        return real(batch)
+
+    monkeypatch.setattr(ingestion, "_vectors", vectors)
+    upload(owner, "poison", "bad.txt")
+    good = {f"{number}.txt" for number in range(9)}
+    for name in good:
+        upload(owner, f"Good text of {name}.", name)
+    for _ in range(settings.INGEST_MAX_ATTEMPTS + 1):
+        ingest_waiting()
+        Document.objects.update(next_attempt_at=timezone.now())
+    assert statuses() == {**dict.fromkeys(good, "completed"), "bad.txt": "failed"}
+    bad = Document.objects.get(filename="bad.txt")
+    assert bad.attempts == tried.count(1) == settings.INGEST_MAX_ATTEMPTS
+    assert bad.error_message == reading.UNEXPECTED
+
+
+def test_a_large_document_that_fails_in_the_middle_is_given_up_whole(owner, monkeypatch):
+    real = ingestion._vectors
+
+    def vectors(batch):
+        if any(piece.start > 0 for piece in batch):
+            raise DocumentFailure("This text is too odd.", code="odd")
+        return real(batch)
+
+    monkeypatch.setattr(ingestion, "_vectors", vectors)
+    upload(owner, "A sentence of the handbook. " * 9_000, "handbook.txt")
+    upload(owner, "Small.", "small.txt")
+    ingest_waiting()
+    assert statuses() == {"handbook.txt": "failed", "small.txt": "completed"}
+    assert IndexChange.objects.count() == 1
+
+
+def test_a_document_that_cannot_be_written_takes_none_of_its_transaction_with_it(
+    owner, monkeypatch
+):
+    real = ingestion.publish_together
+
+    def publish(jobs):
+        published = real(jobs)
+        if any(job.document.filename == "bad.txt" for job in jobs):
+            raise ValueError("a row that the database refuses")
+        return published
+
+    monkeypatch.setattr(ingestion, "publish_together", publish)
+    for name in ("1.txt", "bad.txt", "2.txt"):
+        upload(owner, f"Text of {name}.", name)
+    ingest_waiting()
+    assert {n for n, s in statuses().items() if s == "completed"} >= {"1.txt", "2.txt"}
+
+
+def test_small_documents_of_one_organization_are_published_together(owner, outsider, monkeypatch):
+    real = ingestion.publish_together
+    groups = []
+
+    def publish(jobs):
+        groups.append({job.document.uploaded_by_id for job in jobs})
+        return real(jobs)
+
+    monkeypatch.setattr(ingestion, "publish_together", publish)
+    monkeypatch.setattr(reading, "FILL_UP_S", LIMIT_S)
+    for number in range(10):
+        upload(owner, f"Mine {number}.", f"mine {number}.txt")
+        upload(outsider, f"Theirs {number}.", f"theirs {number}.txt")
+    ingest_waiting()
+    assert set(statuses().values()) == {"completed"}
+    assert all(len(group) == 1 for group in groups)
+    assert len(groups) < 20
+
+
+# --- a worker that hangs ------------------------------------------------------------------------
+
+
+def test_a_step_that_hangs_ends_the_leases_and_is_told(owner, settings, monkeypatch):
+    settings.INGEST_LEASE_S, settings.INGEST_STALL_S = 0.03, 0.0
+    renewed = []
+    monkeypatch.setattr(reading.leases, "extend", renewed.append)
+    told = threading.Event()
+    with Heartbeat(stalled=told.set) as heartbeat, heartbeat.step():
+        assert told.wait(LIMIT_S)
+        heartbeat._thread.join(LIMIT_S)
+        assert not heartbeat._thread.is_alive()  # so nothing is renewed any more
+    assert renewed == []
+
+
+def test_steps_that_end_are_no_hang_however_many_there_are(owner, settings, monkeypatch):
+    settings.INGEST_LEASE_S, settings.INGEST_STALL_S = 0.03, LIMIT_S
+    beaten = threading.Event()
+    monkeypatch.setattr(reading.leases, "extend", lambda held: beaten.set())
+    upload(owner, "Text.")
+    with Heartbeat(stalled=pytest.fail) as heartbeat:
+        heartbeat.watch(reading.leases.claim(limit=1))
+        for _ in range(100):
+            with heartbeat.step():
+                pass
+        assert beaten.wait(LIMIT_S)

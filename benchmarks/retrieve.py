@@ -8,8 +8,6 @@ two alternate, so that a noisy machine slows both.
 
 import argparse
 import os
-import socket
-import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -19,9 +17,9 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import httpx
-import psutil
 
 from benchmarks import machine, results, seeding
+from benchmarks.server import Server
 
 QUERIES = 60
 CLIENTS = 16
@@ -53,7 +51,7 @@ def main() -> None:
 
 def _measure_size(size: int, queries: list[str], encode: Any) -> list[dict[str, object]]:
     rows = []
-    with _Server() as server:
+    with Server() as server:
         for share, email in seeding.PEOPLE.items():
             client = server.client(email)
             for query in queries[:10]:
@@ -68,7 +66,7 @@ def _measure_size(size: int, queries: list[str], encode: Any) -> list[dict[str, 
 
 
 def _measure_requests(
-    server: "_Server", client: httpx.Client, queries: list[str], encode: Any
+    server: Server, client: httpx.Client, queries: list[str], encode: Any
 ) -> dict[str, object]:
     """Alternate whole requests and bare encodes; return milliseconds and their ratio."""
     wall: list[float] = []
@@ -92,7 +90,7 @@ def _measure_requests(
     }
 
 
-def _throughput(server: "_Server", email: str, queries: list[str]) -> float:
+def _throughput(server: Server, email: str, queries: list[str]) -> float:
     """Return requests a second of 16 clients at once."""
     clients = [server.client(email) for _ in range(CLIENTS)]
 
@@ -109,49 +107,6 @@ def _throughput(server: "_Server", email: str, queries: list[str]) -> float:
 def _ask(client: httpx.Client, query: str) -> None:
     response = client.post("/api/retrieval", json={"query": query, "top_k": 8})
     response.raise_for_status()
-
-
-class _Server:
-    """The product's own web server on the seeded installation."""
-
-    def __enter__(self) -> "_Server":
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        self.url = f"http://127.0.0.1:{port}"
-        self._process = subprocess.Popen(
-            [sys.executable, str(seeding.ROOT / "manage.py"), "serve"],
-            env={**os.environ, "HOST": "127.0.0.1", "PORT": str(port)},
-            cwd=seeding.ROOT,
-        )
-        self._usage = psutil.Process(self._process.pid)
-        deadline = time.monotonic() + 300
-        while time.monotonic() < deadline:
-            try:
-                if httpx.get(f"{self.url}/health/ready").status_code == httpx.codes.OK:
-                    return self
-            except httpx.TransportError:
-                time.sleep(0.2)
-        raise TimeoutError("the server did not become ready")
-
-    def __exit__(self, *_: object) -> None:
-        self._process.terminate()
-        self._process.wait(30)
-
-    def client(self, email: str) -> httpx.Client:
-        client = httpx.Client(base_url=self.url, timeout=300)
-        login = {"username": email, "password": seeding.PASSWORD}
-        response = client.post("/api/auth/login", json=login)
-        response.raise_for_status()
-        client.headers["Authorization"] = f"Bearer {response.json()['access_token']}"
-        return client
-
-    def cpu_s(self) -> float:
-        times = self._usage.cpu_times()
-        return float(times.user + times.system)
-
-    def memory_mib(self) -> int:
-        return int(self._usage.memory_info().rss / 1024**2)
 
 
 if __name__ == "__main__":

@@ -52,9 +52,13 @@ class Call:
         """Whether to try again after a failure: not as a trial, nor once the circuit is open."""
         return self._breaker.state == "closed"
 
+    def began(self) -> None:
+        """Say that an answer begins, which may go on for long: a trial has shown enough."""
+        self._breaker._note_success(self, is_complete=False)
+
     def succeeded(self) -> None:
-        """Say that the server answers; it may be said before the answer is complete."""
-        self._breaker._note_success(self)
+        """Say that the answer is complete."""
+        self._breaker._note_success(self, is_complete=True)
 
     def failed(self) -> None:
         """Say that the server doesn't; what is the caller's own fault is not to be told."""
@@ -115,10 +119,11 @@ class CircuitBreaker:
         assert self._opened_at is not None  # noqa: S101  the callers have looked
         return self._opened_at + self._limits.pause_s - self._clock()
 
-    def _note_success(self, call: Call) -> None:
+    def _note_success(self, call: Call, *, is_complete: bool) -> None:
         with self._lock:
             if self._opened_at is None:
-                self._failures.clear()
+                if is_complete:
+                    self._failures.clear()
             elif self._trial is call:
                 self._opened_at, self._trial = None, None
                 self._failures.clear()

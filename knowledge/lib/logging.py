@@ -25,6 +25,14 @@ class ContextFilter(logging.Filter):
         return True
 
 
+class UnforeseenFilter(logging.Filter):
+    """Drops Django's error line for what was refused on purpose, which has a line of its own."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        status = getattr(record, "status_code", 500)
+        return bool(status == 500)
+
+
 class JsonFormatter(logging.Formatter):
     """One JSON object a line; whatever stands in `extra` becomes a field."""
 

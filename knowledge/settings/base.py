@@ -307,10 +307,12 @@ INGEST_STALL_S = env.integer("INGEST_STALL_S", 180, minimum=10)
 INGEST_MAX_ATTEMPTS = env.integer("INGEST_MAX_ATTEMPTS", 4, minimum=1)
 INGEST_BACKOFF_S = env.integer("INGEST_BACKOFF_S", 10, minimum=1)
 SWEEP_INTERVAL_MINUTES = env.integer("SWEEP_INTERVAL_MINUTES", 1, minimum=1)
+INDEX_CHECK_INTERVAL_HOURS = env.integer("INDEX_CHECK_INTERVAL_HOURS", 24, minimum=1)
 
 # --- embedding and index ------------------------------------------------------------------------
 EMBEDDERS = {
     "all-MiniLM-L6-v2": "rag.embedding.sentence_transformer.MiniLMEmbedder",
+    "multilingual-e5-small": "rag.embedding.multilingual_e5.MultilingualE5Embedder",
     "fake": "rag.embedding.fake.FakeEmbedder",
 }
 EMBEDDING_MODEL = env.choice("EMBEDDING_MODEL", "all-MiniLM-L6-v2", list(EMBEDDERS))
@@ -343,8 +345,8 @@ REQUEST_WAIT_S = env.number("REQUEST_WAIT_S", 10.0, minimum=0.1)
 SEARCH_PLACES = env.integer("SEARCH_PLACES", 4, minimum=1)
 SEARCH_QUEUE = env.integer("SEARCH_QUEUE", 100, minimum=0)
 SEARCH_WAIT_S = env.number("SEARCH_WAIT_S", 10.0, minimum=0.1)
-ANSWER_PLACES = env.integer("ANSWER_PLACES", 64, minimum=1)
-ANSWER_QUEUE = env.integer("ANSWER_QUEUE", 64, minimum=0)
+ANSWER_PLACES = env.integer("ANSWER_PLACES", 32, minimum=1)
+ANSWER_QUEUE = env.integer("ANSWER_QUEUE", 32, minimum=0)
 ANSWER_WAIT_S = env.number("ANSWER_WAIT_S", 15.0, minimum=0.1)
 # Connections, idle ones and open streams included; the last line of defence.
 MAX_CONNECTIONS = env.integer("MAX_CONNECTIONS", 1_000, minimum=10)
@@ -391,7 +393,10 @@ LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ["DEBUG", "INFO", "WARNING", "ERROR"
 LOGGING: dict[str, object] | None = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"context": {"()": "knowledge.lib.logging.ContextFilter"}},
+    "filters": {
+        "context": {"()": "knowledge.lib.logging.ContextFilter"},
+        "unforeseen": {"()": "knowledge.lib.logging.UnforeseenFilter"},
+    },
     "formatters": {"json": {"()": "knowledge.lib.logging.JsonFormatter"}},
     "handlers": {
         "console": {
@@ -408,7 +413,8 @@ LOGGING: dict[str, object] | None = {
         "django.server": {"handlers": ["nowhere"], "propagate": False},
         "uvicorn.access": {"handlers": ["nowhere"], "propagate": False},
         "uvicorn": {"handlers": [], "level": "INFO", "propagate": True},
-        "django.request": {"level": "ERROR"},  # each request has its own line
+        # Each request has its own line.
+        "django.request": {"level": "ERROR", "filters": ["unforeseen"]},
         "django-q": {"level": "WARNING", "handlers": [], "propagate": True},
         "sentence_transformers": {"level": "WARNING"},
         "transformers": {"level": "ERROR"},

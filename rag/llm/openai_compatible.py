@@ -92,7 +92,7 @@ class OpenAICompatibleModel(ChatModel):
                     delta = _delta(chunk)
                     if delta is not None:
                         if not has_begun:
-                            call.succeeded()
+                            call.began()
                         has_begun = True
                         yield delta
         except TimeoutError as error:
@@ -110,6 +110,7 @@ class OpenAICompatibleModel(ChatModel):
         if not is_finished:
             call.failed()
             raise ModelUnavailable(BROKEN, retry_after_s=RETRY_AFTER_S)
+        call.succeeded()
 
     async def _open(
         self, client: "openai.AsyncOpenAI", request: ChatRequest, call: Call

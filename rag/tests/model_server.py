@@ -33,6 +33,7 @@ class Script:
         events: sent as they are when they are text, else as a chunk's JSON.
         cut: whether the connection is closed in the middle of the stream.
         waits: whether the server waits, after the events, until the client hangs up.
+        silent: whether it does so without even a status line.
     """
 
     events: Sequence[dict[str, Any] | str] = ()
@@ -41,6 +42,7 @@ class Script:
     headers: dict[str, str] = field(default_factory=dict)
     cut: bool = False
     waits: bool = False
+    silent: bool = False
 
 
 def answering(*texts: str) -> Script:
@@ -69,7 +71,10 @@ class ModelServer:
                 outer.requests.append({"path": self.path, **json.loads(body)})
                 outer.keys.append(self.headers.get("Authorization", ""))
                 script = outer.scripts.pop(0)
-                if script.status == 200:
+                if script.silent:
+                    self.rfile.read(1)
+                    self.close_connection = True
+                elif script.status == 200:
                     self._stream(script)
                 else:
                     self._refuse(script)

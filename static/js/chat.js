@@ -15,6 +15,7 @@
   const limit = Number(query.dataset.limit);
   const COUNT_FROM = 0.8; // of the limit
   const POLL_MS = 1500;
+  const REOPEN_MS = 3000;
 
   // --- composer -----------------------------------------------------------------------------
   function fit() {
@@ -115,9 +116,9 @@
     });
     source.addEventListener("error", () => {
       // A broken connection is opened anew by the browser, and the server never answers twice;
-      // a refused one is closed for good.
-      if (source.readyState === EventSource.CLOSED) poll(article);
-      else state.textContent = "The connection broke. Trying again";
+      // a refused one, of a server with too much to do, is closed and has to be asked for again.
+      if (source.readyState !== EventSource.CLOSED) state.textContent = "The connection broke. Trying again";
+      else poll(article);
     });
   }
 
@@ -135,7 +136,14 @@
     if (document.activeElement === document.body || document.activeElement === stop) query.focus();
   }
 
-  // After a stop, or when the stream can't be had: ask for the message until it is settled.
+  function reopen(article) {
+    if (current?.article !== article || article.dataset.stopped) return;
+    current = null;
+    start(article);
+  }
+
+  // After a stop, or when the stream can't be had: ask for the message. One that is not settled is
+  // asked for again, or, unless it was stopped, its stream: nobody else might be writing it.
   async function poll(article) {
     try {
       const answer = await fetch(article.dataset.final, { headers: { "HX-Request": "true" } });
@@ -146,13 +154,15 @@
       if (!html.includes("data-stream=")) return void finish(article, html);
     } catch {
       article.querySelector("[data-answer-state]").textContent =
-        "The server cannot be reached. Trying again";
+        "The server is busy or cannot be reached. Trying again";
     }
-    setTimeout(() => poll(article), POLL_MS);
+    if (article.dataset.stopped) setTimeout(poll, POLL_MS, article);
+    else setTimeout(reopen, REOPEN_MS * (1 + Math.random()), article); // not all at the same moment
   }
 
   stop.addEventListener("click", () => {
     if (!current) return;
+    current.article.dataset.stopped = "1";
     current.source.close(); // the server notices, and ends the model's call
     current.article.querySelector("[data-answer-state]").textContent = "Stopping";
     stop.hidden = true;

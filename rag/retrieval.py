@@ -18,6 +18,7 @@ from rag.index.base import Hit
 from rag.index.registry import get_lexical_index, get_vector_index
 from rag.index.scope import Scope
 from rag.index.versions import get_state
+from rag.next_model import load_next_model
 
 logger = getLogger("knowledge.retrieval")
 
@@ -93,6 +94,13 @@ class Retrieval:
 
 @dataclass(frozen=True)
 class Fused:
+    """A chunk that either index found, with its place among both.
+
+    Attributes:
+        score: higher is better; comparable only inside one result.
+        similarity: cosine of question and chunk; None when only words found it.
+    """
+
     chunk_id: int
     score: float
     similarity: float | None
@@ -158,7 +166,8 @@ def _retrieve(user: User, query: str, top_k: int) -> Retrieval:
 
 
 def _search(query: str, organization_id: uuid.UUID, scope: Scope) -> tuple[list[Hit], list[Hit]]:
-    state = get_state(organization_id)
+    state = get_state(organization_id)  # read once: model and version belong together
+    load_next_model(state)
     vector = get_embedder(state.model).embed_query(query)
     dense = get_vector_index().search(vector, k=CANDIDATES, state=state, within=scope)
     lexical = get_lexical_index().search(query, k=CANDIDATES, state=state, within=scope)

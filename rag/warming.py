@@ -22,9 +22,10 @@ def warm_up_in_background() -> None:
 def _warm_up() -> None:
     try:
         get_chat_model().warm_up()
-        get_embedder().embed_query("warm up")
         for organization_id in Organization.objects.values_list("pk", flat=True):
-            get_vector_index().warm_up(get_state(organization_id))
+            state = get_state(organization_id)
+            get_embedder(state.model).embed_query("warm up")
+            get_vector_index().warm_up(state)
     except (
         Exception
     ) as error:  # the thread's edge: the first question loads, and shows what is wrong

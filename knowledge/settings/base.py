@@ -333,6 +333,12 @@ REEMBED_TOLERANCE = env.number("REEMBED_TOLERANCE", 0.02, minimum=0.0)
 EMBEDDING_PRECISION = env.choice("EMBEDDING_PRECISION", "auto", ["auto", "float32", "bfloat16"])
 VECTOR_INDEXES = {"faiss": "rag.index.faiss_index.FaissIndex"}
 VECTOR_INDEX = env.choice("VECTOR_INDEX", "faiss", list(VECTOR_INDEXES))
+# Among more vectors than these, one-byte codes find the candidates that are then compared exactly.
+VECTOR_EXACT_ROWS = env.integer("VECTOR_EXACT_ROWS", 50_000, minimum=0)
+# Private memory of a process for indexes; beyond it, those that wait longest to be asked are dropped.
+INDEX_MEMORY_BYTES = env.integer("INDEX_MEMORY_BYTES", 2 * 1024**3, minimum=0)
+# How long a search waits for another one that loads the index, before it answers 503.
+INDEX_LOAD_TIMEOUT_S = env.number("INDEX_LOAD_TIMEOUT_S", 30.0, minimum=0.1)
 LEXICAL_INDEXES = {"sqlite": "rag.index.sqlite_fts.SqliteFtsIndex"}
 LEXICAL_INDEX = env.choice("LEXICAL_INDEX", "sqlite", list(LEXICAL_INDEXES))
 

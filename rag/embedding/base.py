@@ -20,6 +20,7 @@ class Embedder(ABC):
         dimension: length of a vector.
         max_tokens: longest input in word pieces; what is longer would be cut silently.
         packages: what has to be installed for it, as import names.
+        stands_in: whether it is for tests alone: administrators are not offered it.
         gate: where calls wait for their turn; None where any number may run at once.
     """
 
@@ -27,6 +28,7 @@ class Embedder(ABC):
     dimension: int
     max_tokens: int
     packages: Sequence[str] = ()
+    stands_in: bool = False
     gate: Gate | None = None
 
     def embed_passages(self, texts: Sequence[str], *, for_question: bool = False) -> Vectors:

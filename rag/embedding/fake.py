@@ -21,6 +21,7 @@ class FakeEmbedder(Embedder):
     name = "fake"
     dimension = 64
     max_tokens = 256
+    stands_in = True
 
     def __init__(self) -> None:
         self.history: list[str] = []
@@ -49,6 +50,7 @@ class WideFakeEmbedder(FakeEmbedder):
 
     name = "fake-wide"
     dimension = 96
+    stands_in = False  # the settings of the tests alone name it
 
     def _vector(self, text: str) -> Vectors:
         return super()._vector(" ".join(f"wide_{word}" for word in _WORD.findall(text)))

@@ -57,6 +57,11 @@ def require_available(name: str) -> None:
             )
 
 
+def offered_models() -> list[str]:
+    """Return the models that an organization could change to here."""
+    return [name for name in settings.EMBEDDERS if _is_offered(name)]
+
+
 def use_threads(count: int) -> None:
     """Let every model of this process compute with so many threads, those loaded later too."""
     global _threads  # noqa: PLW0603  one a process, like the processors it shares out
@@ -64,6 +69,14 @@ def use_threads(count: int) -> None:
         _threads = count
         for embedder in _instances.values():
             embedder.use_threads(count)
+
+
+def _is_offered(name: str) -> bool:
+    try:
+        require_available(name)
+    except EmbedderUnavailable:
+        return False
+    return not _adapter(name).stands_in
 
 
 def _adapter(name: str) -> type[Embedder]:

@@ -72,6 +72,7 @@ def start_change(
         change.done, change.total = reembedding.count(change)
         change.full_clean()
         change.save()
+        reembedding.announce(change)
         record("rollback_started" if is_rollback else "started", change, actor)
     return change
 

@@ -154,7 +154,6 @@ def _switch(lease: ChangeLease, limits: _Limits) -> None:
 def _prepare(lease: ChangeLease) -> None:
     change = reembedding.mark(lease)
     get_vector_index().prepare(change.organization_id, change.model)
-    reembedding.announce(change)
 
 
 def _end(lease: ChangeLease, status: ModelChange.Status, event: str, *, error: str) -> None:

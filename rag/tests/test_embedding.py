@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from rag.embedding import sentence_transformer
+from rag.embedding import local_models, sentence_transformer
 from rag.embedding.base import Embedder
 from rag.embedding.fake import FakeEmbedder
+from rag.embedding.local_models import check_weights
 from rag.embedding.registry import get_embedder
 
 
@@ -47,7 +48,7 @@ def test_other_weights_are_refused(tmp_path):
     file = tmp_path / "model.safetensors"
     file.write_bytes(b"not the model")
     with pytest.raises(ImproperlyConfigured, match="not the published model"):
-        sentence_transformer._check_weights(file)
+        check_weights(file, sentence_transformer.WEIGHTS_SHA256)
 
 
 @pytest.mark.model
@@ -76,5 +77,5 @@ class TestTheRealModel:
 
     def test_bfloat16_is_refused_when_it_differs(self, settings, monkeypatch):
         settings.EMBEDDING_PRECISION = "bfloat16"
-        monkeypatch.setattr(sentence_transformer, "LEAST_COSINE", 1.01)
+        monkeypatch.setattr(local_models, "LEAST_COSINE", 1.01)
         assert sentence_transformer.MiniLMEmbedder().precision == "float32"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from django.db import models
 
 from documents.models import Document, DocumentChunk, Page
+from documents.querysets import DocumentChunkQuerySet
 
 
 def delete_rows(keys: Sequence[uuid.UUID]) -> None:
@@ -23,16 +24,16 @@ def delete_text(keys: Sequence[uuid.UUID]) -> None:
     """
     chunks = DocumentChunk.objects.filter(document__in=keys)
     for relation in DocumentChunk._meta.related_objects:
-        _follow(relation, keys)
+        _follow(relation, chunks)
     chunks._raw_delete(chunks.db)
     pages = Page.objects.filter(document__in=keys)
     pages._raw_delete(pages.db)
 
 
-def _follow(relation: models.ForeignObjectRel, keys: Sequence[uuid.UUID]) -> None:
+def _follow(relation: models.ForeignObjectRel, chunks: DocumentChunkQuerySet) -> None:
     """Do to the rows at the other end what their field says for a chunk that goes."""
     field = relation.field
-    referring = relation.related_model._base_manager.filter(**{f"{field.name}__document__in": keys})
+    referring = relation.related_model._base_manager.filter(**{f"{field.name}__in": chunks})
     on_delete = getattr(relation, "on_delete", None)
     if on_delete is models.CASCADE:
         referring.delete()

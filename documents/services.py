@@ -1,8 +1,9 @@
 """Everything that changes documents: upload, sharing, retry, delete, and the trail of downloads."""
 
+import time
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, Any, BinaryIO, cast
 
 from django.conf import settings
@@ -27,8 +28,12 @@ Visibility = Document.Visibility
 
 # What type detection may look at; enough to find the parts of an Office file.
 _HEAD_BYTES = 64 * 1024
-# Documents a transaction: others can write between two of them, and a reader never waits.
+# Documents a transaction, and passages, which are what takes time: some tenths of a second. Readers
+# never wait for it; those who write do.
 _DELETE_BATCH = 100
+_DELETE_PASSAGES = 2_000
+# Between two of them. Who waits for SQLite's lock looks for it every 100 ms.
+_DELETE_PAUSE_S = 0.12
 
 
 def upload_document(
@@ -168,9 +173,27 @@ def delete_documents(*, documents: DocumentQuerySet, actor: User) -> int:
 
     Rows, index and audit trail of a batch go in one transaction; the files follow its commit.
     """
-    keys = list(documents.deletable_by(actor).order_by().values_list("pk", flat=True))
-    batches = (keys[i : i + _DELETE_BATCH] for i in range(0, len(keys), _DELETE_BATCH))
-    return sum(_delete_batch(batch, actor) for batch in batches)
+    rows = documents.deletable_by(actor).order_by().values_list("pk", "chunk_count")
+    deleted = 0
+    for number, batch in enumerate(_delete_batches(list(rows))):
+        if number:
+            time.sleep(_DELETE_PAUSE_S)
+        deleted += _delete_batch(batch, actor)
+    return deleted
+
+
+def _delete_batches(rows: Iterable[tuple[uuid.UUID, int]]) -> Iterator[list[uuid.UUID]]:
+    """Yield the keys of (key, passages) in parts that a transaction can take."""
+    batch: list[uuid.UUID] = []
+    passages = 0
+    for key, count in rows:
+        if batch and (len(batch) == _DELETE_BATCH or passages + count > _DELETE_PASSAGES):
+            yield batch
+            batch, passages = [], 0
+        batch.append(key)
+        passages += count
+    if batch:
+        yield batch
 
 
 @transaction.atomic

@@ -65,12 +65,13 @@ def job_of(document: Document, lease, *texts: str) -> Job:
     """Return a job that has been read and embedded."""
     pages = tuple(ExtractedPage(number, text) for number, text in enumerate(texts, start=1))
     chunks = [Chunk(n - 1, n, 0, len(t), t) for n, t in enumerate(texts, start=1)]
+    model = get_state(document.organization_id).model
     return Job(
         lease,
         document,
         ExtractedDocument(pages),
         chunks,
-        get_state(document.organization_id).model,
+        model,
         time.monotonic(),
-        get_embedder().embed_passages(texts),
+        get_embedder(model).embed_passages(texts),
     )

@@ -1,16 +1,16 @@
 """A change of the embedding model: built beside the old one, switched in one step."""
 
-import uuid
+import datetime
 
 import numpy as np
 import pytest
+from django.db import transaction
+from django.utils import timezone
 
-from accounts.models import AuditEvent
 from documents.leases import claim as claim_documents
 from documents.models import Document, DocumentChunk
 from documents.services import delete_documents
-from knowledge.lib.errors import Conflict, NotAllowed, NotFound, Unavailable
-from rag import reembedding
+from rag import change_leases, reembedding
 from rag.embedding.registry import get_embedder
 from rag.index.faiss_index import FaissIndex
 from rag.index.scope import Scope
@@ -147,3 +147,193 @@ def test_an_ingestion_that_began_before_the_switch_publishes_with_the_new_model(
     job.model, job.vectors = NEW, get_embedder(NEW).embed_passages(["in flight"])
     assert publish(job)
     assert reader.finds() == vectors_of(NEW) == {"in flight"}
+
+
+def test_a_switch_is_refused_while_a_chunk_lacks_its_vector(owner, organization, reader):
+    published(owner, "a", "b", "c")
+    change = start_change(organization=organization, model=NEW, actor=None)
+    run_change(change_id=change.pk, max_batches=1)
+    with change_leases.claim(change.pk) as lease, transaction.atomic():
+        assert not reembedding.switch_index(lease, [])
+    assert model_in_use(organization) == "fake"
+    assert reader.finds() == {"a", "b", "c"}
+
+
+def test_a_killed_runner_is_followed_by_another_when_its_lease_has_ended(owner, organization):
+    published(owner, "a", "b", "c")
+    change = start_change(organization=organization, model=NEW, actor=None)
+    dead = change_leases.claim(change.pk)  # and never heard of again
+    reembedding.embed_next(dead)
+    assert run_change(change_id=change.pk).done == 2  # it is still another's
+    assert model_in_use(organization) == "fake"
+    let_lease_end(change)
+    assert run_change(change_id=change.pk).status == "switched"
+
+
+def test_a_runner_that_was_taken_over_writes_nothing_more(owner, organization):
+    published(owner, "a", "b", "c")
+    change = start_change(organization=organization, model=NEW, actor=None)
+    asleep = change_leases.claim(change.pk)
+    let_lease_end(change)
+    awake = change_leases.claim(change.pk)
+    for act in (
+        lambda: reembedding.embed_next(asleep),
+        lambda: reembedding.mark(asleep, status="ready"),
+        lambda: in_transaction(reembedding.switch_index, asleep, []),
+    ):
+        with pytest.raises(change_leases.LeaseLost):
+            act()
+    assert vectors_of(NEW) == set()
+    assert reembedding.embed_next(awake)
+
+
+def test_a_change_that_kills_its_runner_each_time_is_given_up(owner, organization):
+    published(owner, "a")
+    change = start_change(organization=organization, model=NEW, actor=None)
+    for _ in range(change_leases.MAX_ATTEMPTS):
+        assert change_leases.claim(change.pk) is not None
+        let_lease_end(change)
+    change = run_change(change_id=change.pk)
+    assert (change.status, change.error) == ("failed", change_leases.TOO_MANY_ATTEMPTS)
+
+
+def test_a_model_that_fails_ends_the_change_with_a_sentence_and_a_new_one_goes_on(
+    owner, organization, reader, monkeypatch
+):
+    published(owner, "a", "b", "c")
+    change = start_change(organization=organization, model=NEW, actor=None)
+    run_change(change_id=change.pk, max_batches=1)
+
+    def fail(*args):
+        raise RuntimeError("the text of a document")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(reembedding, "embed_chunks", fail)
+        change = run_change(change_id=change.pk)
+    assert change.status == "failed"
+    assert "RuntimeError" in change.error
+    assert "the text" not in change.error
+    assert reader.finds() == {"a", "b", "c"}
+    history = get_embedder(NEW).history
+    history.clear()
+    assert change_to(organization).status == "switched"
+    assert [text.rsplit("\n", 1)[-1] for text in history] == ["c"]
+
+
+def test_a_roll_back_is_one_step_without_embedding_anything(owner, organization, reader):
+    published(owner, "a", "b", "c")
+    change_to(organization)
+    history = get_embedder("fake").history
+    history.clear()
+    change = roll_back(organization=organization, actor=None)
+    assert run_change(change_id=change.pk).status == "switched"
+    assert history == []
+    assert model_in_use(organization) == "fake"
+    assert reader.finds() == {"a", "b", "c"}
+
+
+def test_a_roll_back_embeds_what_was_published_since(owner, organization, reader):
+    published(owner, "a")
+    change_to(organization)
+    published(owner, "b")
+    assert vectors_of("fake") == {"a"}
+    change = roll_back(organization=organization, actor=None)
+    run_change(change_id=change.pk)
+    assert vectors_of("fake") == {"a", "b"}
+    assert reader.finds() == {"a", "b"}
+
+
+def test_a_cancelled_change_leaves_queries_alone_and_its_vectors_for_the_next(
+    owner, organization, reader
+):
+    published(owner, "a", "b", "c")
+    change = start_change(organization=organization, model=NEW, actor=None)
+    run_change(change_id=change.pk, max_batches=1)
+    cancel(organization=organization, actor=None)
+    assert run_change(change_id=change.pk).status == "cancelled"
+    assert get_state(organization.pk).next_model == ""
+    assert vectors_of(NEW) == {"a", "b"}
+    assert reader.finds() == {"a", "b", "c"}
+    assert change_to(organization).status == "switched"
+
+
+def test_a_cancel_stops_the_runner_that_is_at_work(owner, organization):
+    published(owner, "a", "b", "c")
+    change = start_change(organization=organization, model=NEW, actor=None)
+    with change_leases.claim(change.pk) as lease:
+        reembedding.embed_next(lease)
+        cancel(organization=organization, actor=None)
+        with pytest.raises(change_leases.LeaseLost):
+            reembedding.embed_next(lease)
+    assert ModelChange.objects.get().status == "cancelled"
+
+
+def test_pruning_keeps_the_model_in_use_and_the_one_being_built(
+    owner, organization, reader, monkeypatch
+):
+    monkeypatch.setattr(reembedding, "PRUNE_SIZE", 2)
+    published(owner, "a", "b", "c")
+    change_to(organization)
+    change = start_change(organization=organization, model="fake", actor=None)
+    assert prune(organization=organization, actor=None) == 0
+    cancel(organization=organization, actor=None)
+    assert prune(organization=organization, actor=None) == 3
+    assert not change.is_rollback
+    assert vectors_of("fake") == set()
+    assert reader.finds() == vectors_of(NEW) == {"a", "b", "c"}
+
+
+def test_pruning_leaves_other_organizations_alone(owner, outsider, organization):
+    published(owner, "ours")
+    published(outsider, "theirs")
+    change_to(organization)
+    change_to(outsider.organization)
+    prune(organization=organization, actor=None)
+    assert vectors_of("fake") == {"theirs"}
+
+
+def test_a_change_touches_its_own_organization_alone(owner, outsider, organization):
+    published(owner, "ours")
+    published(outsider, "theirs")
+    change_to(organization)
+    assert vectors_of(NEW) == {"ours"}
+    assert model_in_use(outsider.organization) == "fake"
+    assert Reader(outsider.organization).finds() == {"theirs"}
+
+
+def test_a_change_may_wait_for_somebody_to_switch(owner, organization, reader):
+    published(owner, "a")
+    change = change_to(organization, switch_when_ready=False)
+    assert (change.status, model_in_use(organization)) == ("ready", "fake")
+    published(owner, "b")
+    switch(organization=organization, actor=None)
+    assert run_change(change_id=change.pk).status == "switched"
+    assert reader.finds() == vectors_of(NEW) == {"a", "b"}
+
+
+def test_an_organization_without_documents_is_switched_at_once(organization):
+    assert change_to(organization).status == "switched"
+    assert model_in_use(organization) == NEW
+
+
+def test_a_process_that_did_not_search_meanwhile_loads_the_new_model_only(
+    owner, organization, reader
+):
+    published(owner, "a", "b")
+    reader.finds()
+    change_to(organization)
+    published(owner, "c")
+    roll_back(organization=organization, actor=None)
+    run_change(change_id=ModelChange.objects.open().get().pk)
+    change_to(organization)
+    assert reader.finds() == Reader(organization).finds() == {"a", "b", "c"}
+
+
+def let_lease_end(change: ModelChange) -> None:
+    ended = timezone.now() - datetime.timedelta(seconds=1)
+    ModelChange.objects.filter(pk=change.pk).update(lease_expires_at=ended)
+
+
+def in_transaction(act, *args):
+    with transaction.atomic():
+        return act(*args)

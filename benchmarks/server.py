@@ -27,13 +27,18 @@ class Server:
         )
         self._usage = psutil.Process(self._process.pid)
         deadline = time.monotonic() + 300
-        while time.monotonic() < deadline:
-            try:
-                if httpx.get(f"{self.url}/health/ready").status_code == httpx.codes.OK:
-                    return self
-            except httpx.TransportError:
-                time.sleep(0.2)
+        while time.monotonic() < deadline and self._process.poll() is None:
+            if self._is_ready():
+                return self
+            time.sleep(0.2)
+        self.__exit__()
         raise TimeoutError("the server did not become ready")
+
+    def _is_ready(self) -> bool:
+        try:
+            return bool(httpx.get(f"{self.url}/health/ready").status_code == httpx.codes.OK)
+        except httpx.TransportError:
+            return False
 
     def __exit__(self, *_: object) -> None:
         self._process.terminate()

@@ -2,6 +2,8 @@
 
 import errno
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from logging import getLogger
 
 from django.db import DatabaseError, InterfaceError, OperationalError
@@ -35,6 +37,18 @@ def explain(error: BaseException) -> AppError | None:
         fields = {"code": answer.code, "error": type(error).__name__}
         logger.error("request_refused", extra=fields)
     return answer
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise the AppError that says what a failure inside the block means, where one does."""
+    try:
+        yield
+    except (DatabaseError, InterfaceError, OSError) as error:
+        answer = explain(error)
+        if answer is None:
+            raise
+        raise answer from error
 
 
 def is_busy(error: BaseException) -> bool:

@@ -19,6 +19,7 @@ from rag.models import (
     IndexChange,
     Message,
     MessageSource,
+    ModelChange,
     OrganizationIndex,
     UsageRecord,
 )
@@ -125,6 +126,7 @@ def _rows(
         OrganizationIndex.objects.get(organization=home),
         IndexChange.objects.filter(organization=home).first(),
         ChunkEmbedding.objects.filter(organization=home).first(),
+        ModelChange.objects.create(organization=home, model="new", previous_model="old"),
         Schedule.objects.create(func="f"),
         Success.objects.create(id="1" * 32, success=True, **task),
         Failure.objects.create(id="2" * 32, success=False, **task),

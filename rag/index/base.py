@@ -37,6 +37,8 @@ class SnapshotHealth:
         age_s: seconds since it was written; None when there is none.
         count: vectors in it.
         size: bytes on the disk.
+        last_error: when and why the last attempt to write one failed; empty when it did not. Until
+            one succeeds, searches go on and the next start takes longer.
     """
 
     condition: str
@@ -44,6 +46,7 @@ class SnapshotHealth:
     age_s: float | None = None
     count: int = 0
     size: int = 0
+    last_error: str = ""
 
 
 @dataclass(frozen=True)
@@ -129,8 +132,11 @@ class VectorIndex(ABC):
             vector: float32 of unit length, shape (dimension,).
             k: how many, at least 1.
             state: of the organization's index, read for this search: a copy that is at another
-                version is brought there first.
+                version is brought there first. Its model is the one that is searched.
             within: the documents whose chunks may be returned.
+
+        Raises:
+            Unavailable: the index is being loaded, and that takes too long to wait for.
         """
 
     @abstractmethod

@@ -1,243 +1,202 @@
-"""One process's copy of one index, in memory: vectors, and which document each belongs to."""
+"""One process's copy of one index in memory, and how it moves from version to version."""
 
 import threading
 import uuid
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from rag.embedding.base import Vectors
+from rag.index.faiss_documents import GONE, unpack
+from rag.index.faiss_files import MappedFiles
+from rag.index.faiss_parts import Part, Rows
+from rag.index.faiss_view import Block, View
 
-if TYPE_CHECKING:
-    from rag.index.faiss_snapshot import Snapshot, StoredIndex
+# A part is written anew without its removed rows when these are more than this share of it.
+REMOVED_SHARE = 0.5
+# Steps that are remembered, to go over to a snapshot that was written at one of them.
+KEPT_STEPS = 20_000
+_EMPTY = np.empty(0, dtype=np.int64)
 
-# Removed rows stay until they are this share of all and this many: taking one out of a flat index
-# moves every row behind it. The selector leaves them out of every search meanwhile.
-COMPACT_SHARE = 0.25
-COMPACT_ROWS = 1_000
 
-Row = tuple[int, uuid.UUID, bytes | memoryview]  # id, document, float32 little endian
-Rows = Sequence[Row]
+@dataclass(frozen=True)
+class Step:
+    """One version of an index, and the document that changed at it."""
+
+    version: int
+    token: uuid.UUID
+    document: uuid.UUID
+
+
+@dataclass(frozen=True)
+class Base:
+    """All rows as they were at one version (or later: what came since is applied once more)."""
+
+    version: int
+    token: uuid.UUID
+    block: Block
+    files: MappedFiles | None = None
 
 
 class IndexCopy:
-    """`IndexIDMap2(IndexFlatIP)` and, by row, the id and the document.
-
-    Searches run side by side; a change waits for them and they for it.
+    """Searches take `view` as it is and wait for nobody; a change puts another in its place.
 
     Attributes:
-        version: of the database, up to which changes are in.
-        updating: held by the thread that applies changes.
+        view: what a search sees.
+        updating: held by the thread that changes the copy.
+        base_version: when most of its rows were written.
+        files: where these lie, when they are mapped and not private.
     """
 
-    def __init__(self, *, model: str, dimension: int, version: int) -> None:
-        import faiss
-
-        faiss.omp_set_num_threads(1)  # one query has nothing to share out; the threads only wait
+    def __init__(self, base: Base, *, model: str, dimension: int) -> None:
         self.model = model
         self.dimension = dimension
-        self.version = version
+        self.view = View.of(base.block, version=base.version, token=base.token)
         self.updating = threading.Lock()
-        self._gate = _ReadWriteLock()
-        self._faiss: Any = faiss.IndexIDMap2(faiss.IndexFlatIP(dimension))
-        self._ids = _Column(np.int64)
-        self._documents = _Column(np.int32)  # ordinal of the row's document; -1: removed
-        self._ordinals: dict[str, int] = {}
-        self._rows: defaultdict[int, list[int]] = defaultdict(list)  # by the document's ordinal
-        self._removed = 0
-
-    def search(self, vector: Vectors, *, k: int, within: frozenset[str]) -> list[tuple[int, float]]:
-        """Return (id, cosine) of the k nearest rows of the documents in `within`."""
-        import faiss
-
-        with self._gate.reading():
-            allowed = self._allowed(within)
-            count = int(allowed.sum())
-            if not count:
-                return []
-            # SECURITY: the selector is what keeps rows of other documents out of the search.
-            selector, keep_alive = _selector(self._ids.view[allowed])
-            scores, ids = self._faiss.search(
-                np.ascontiguousarray(vector[None, :], dtype=np.float32),
-                min(k, count),
-                params=faiss.SearchParameters(sel=selector),  # type: ignore[call-arg]
-            )
-            del keep_alive
-        # FAISS fills up with -1 where it finds fewer than k.
-        return [(int(i), float(s)) for i, s in zip(ids[0], scores[0], strict=True) if i != -1]
-
-    def keys(self) -> set[int]:
-        """Return the ids of all rows that are not removed."""
-        with self._gate.reading():
-            return set(self._ids.view[self._documents.view >= 0].tolist())
-
-    def add(self, rows: Rows) -> None:
-        """Append (id, document, float32 bytes) rows."""
-        with self._gate.writing():
-            self._append_rows(rows)
-
-    def replace(self, documents: set[str], rows: Rows, *, version: int) -> None:
-        """Drop every row of the documents, append the given ones, and be at `version`."""
-        with self._gate.writing():  # one step: no search sees the document half way
-            self._drop(documents)
-            self._append_rows(rows)
-            self.version = version
-        if self._removed > max(COMPACT_ROWS, COMPACT_SHARE * len(self._ids.view)):
-            self._compact()
-
-    def take_over(
-        self, stored: "StoredIndex", documents: Mapping[int, uuid.UUID]
-    ) -> dict[int, uuid.UUID]:
-        """Take the stored vectors of the rows in `documents`; return the rows still missing.
-
-        Ids are never reused, so a vector that is stored under an id is that row's.
-        """
-        kept = np.fromiter((key in documents for key in stored.ids.tolist()), bool)
-        ids = stored.ids[kept].tolist()
-        with self._gate.writing():
-            self._append(ids, [documents[key].hex for key in ids], stored.vectors[kept])
-        found = set(ids)
-        return {key: document for key, document in documents.items() if key not in found}
-
-    def save(self, snapshot: "Snapshot") -> None:
-        """Write ids and vectors of the rows that are not removed."""
-        with self._gate.reading():
-            snapshot.save(
-                self._faiss if not self._removed else self._without_removed(),
-                model=self.model,
-                dimension=self.dimension,
-                version=self.version,
-            )
-
-    def _allowed(self, within: frozenset[str]) -> npt.NDArray[np.bool_]:
-        """Return which rows belong to the documents in `within`."""
-        # One entry more, for the ordinal -1 of removed rows: it is never allowed.
-        table = np.zeros(len(self._ordinals) + 1, dtype=bool)
-        ordinals = self._ordinals
-        table[[ordinals[key] for key in within if key in ordinals]] = True
-        return cast("npt.NDArray[np.bool_]", table[self._documents.view])
-
-    def _append_rows(self, rows: Rows) -> None:
-        vectors = np.frombuffer(b"".join(bytes(row[2]) for row in rows), dtype="<f4")
-        vectors = vectors.reshape(len(rows), self.dimension)
-        self._append([row[0] for row in rows], [row[1].hex for row in rows], vectors)
-
-    def _append(self, ids: list[int], documents: list[str], vectors: Vectors) -> None:
-        if not ids:
-            return
-        self._faiss.add_with_ids(
-            np.ascontiguousarray(vectors, dtype=np.float32), np.asarray(ids, dtype=np.int64)
-        )
-        first = len(self._ids.view)
-        self._ids.extend(ids)
-        for row, key in enumerate(documents, start=first):
-            self._rows[self._ordinals.setdefault(key, len(self._ordinals))].append(row)
-        self._documents.extend([self._ordinals[key] for key in documents])
-
-    def _drop(self, documents: set[str]) -> None:
-        """Mark the documents' rows as removed, so that nothing selects them."""
-        for key in documents:
-            rows = self._rows.pop(self._ordinals.get(key, -1), [])
-            self._documents.view[rows] = -1
-            self._removed += len(rows)
-
-    def _without_removed(self) -> Any:
-        import faiss
-
-        kept = self._documents.view >= 0
-        rows = np.flatnonzero(kept)
-        flat: Any = faiss.downcast_index(self._faiss.index)
-        index = faiss.IndexIDMap2(faiss.IndexFlatIP(self.dimension))
-        vectors = faiss.rev_swig_ptr(flat.get_xb(), flat.ntotal * self.dimension)
-        index.add_with_ids(
-            vectors.reshape(flat.ntotal, self.dimension)[rows], self._ids.view[rows].copy()
-        )
-        return index
-
-    def _compact(self) -> None:
-        with self._gate.writing():
-            compacted = self._without_removed()
-            kept = self._documents.view >= 0
-            self._ids.keep(kept)
-            self._documents.keep(kept)
-            self._faiss = compacted
-            self._removed = 0
-            self._rows.clear()
-            for row, ordinal in enumerate(self._documents.view.tolist()):
-                self._rows[ordinal].append(row)
-
-
-def _selector(ids: npt.NDArray[np.int64]) -> tuple[Any, npt.NDArray[np.uint8]]:
-    """Return a bitmap selector of the ids, and its memory, which must outlive the search."""
-    import faiss
-
-    bits = np.zeros(int(ids.max()) + 1, dtype=bool)
-    bits[ids] = True
-    packed = np.packbits(bits, bitorder="little")
-    return faiss.IDSelectorBitmap(len(packed), faiss.swig_ptr(packed)), packed
-
-
-class _Column:
-    """A growing array: appending n values costs n, whatever is there already."""
-
-    def __init__(self, dtype: npt.DTypeLike) -> None:
-        self._values: npt.NDArray[Any] = np.empty(1024, dtype=dtype)
-        self._count = 0
+        self.base_version = base.version
+        self.files = base.files
+        self._steps: list[Step] = []  # the last ones
+        self._before_steps = (base.version, base.token)
 
     @property
-    def view(self) -> npt.NDArray[Any]:
-        """The values, as a view that can be written to."""
-        return self._values[: self._count]
+    def private_bytes(self) -> int:
+        """Memory that no other process shares."""
+        view = self.view
+        return view.documents.nbytes + sum(part.private_bytes for part in view.parts)
 
-    def extend(self, values: Sequence[int]) -> None:
-        needed = self._count + len(values)
-        if needed > len(self._values):
-            grown = np.empty(max(needed, 2 * len(self._values)), dtype=self._values.dtype)
-            grown[: self._count] = self.view
-            self._values = grown
-        self._values[self._count : needed] = values
-        self._count = needed
+    @property
+    def private_rows(self) -> int:
+        """Rows, removed ones too, whose vectors no other process shares."""
+        return sum(part.count for part in self.view.parts if not part.mapped)
 
-    def keep(self, mask: npt.NDArray[np.bool_]) -> None:
-        self._values = self.view[mask].copy()
-        self._count = len(self._values)
+    @property
+    def lacks_codes(self) -> bool:
+        """Whether `add_codes` has something to do."""
+        return bool(self._without_codes())
+
+    def is_at(self, version: int, token: uuid.UUID) -> bool:
+        view = self.view
+        return (view.version, view.token) == (version, token)
+
+    def search(
+        self, query: Vectors, *, k: int, within: frozenset[str], exact_rows: int
+    ) -> list[tuple[int, float]]:
+        """See `View.search`."""
+        return self.view.search(query, k=k, within=within, exact_rows=exact_rows)
+
+    def apply(self, steps: Sequence[Step], block: Block) -> None:
+        """Go on to the last of the steps, whose documents now have the rows of `block`.
+
+        The caller holds `updating`. Rows are only written where no search looks; then one
+        assignment shows all of them.
+        """
+        view = self.view
+        parts = list(view.parts)
+        changes = {step.document.hex: GONE for step in steps}
+        first = 0
+        for key, count in zip(unpack(block.keys), block.counts.tolist(), strict=True):
+            rows = slice(first, first + count)
+            changes[key] = self._append(view, parts, block.ids[rows], block.vectors[rows])
+            first += count
+        gone = np.array([view.documents.run(key) for key in changes], dtype=np.int64)
+        removed = int(view.documents.runs.get(gone[gone != GONE])[2].sum())
+        self.view = View(
+            steps[-1].version,
+            steps[-1].token,
+            tuple(parts),
+            view.documents.changed(changes),
+            view.rows - removed + len(block.ids),
+        )
+        self._steps += steps
+        if len(self._steps) > 2 * KEPT_STEPS:
+            last = self._steps[-KEPT_STEPS - 1]
+            self._before_steps = (last.version, last.token)
+            self._steps = self._steps[-KEPT_STEPS:]
+
+    def has_been_at(self, version: int, token: uuid.UUID) -> bool:
+        """Tell whether the copy came through this version, as far as it remembers."""
+        passed = {(step.version, step.token) for step in self._steps}
+        return (version, token) in passed | {self._before_steps}
+
+    def rebase(self, base: Base) -> bool:
+        """Use another base, at a version that the copy came through, and keep what changed since.
+
+        Takes time proportional to those changes; searches go on. False when the base does not fit.
+        """
+        below = View.of(base.block, version=base.version, token=base.token)
+        with self.updating:
+            if not self.has_been_at(base.version, base.token):
+                return False
+            later = [step for step in self._steps if step.version > base.version]
+            self.view = _on_top(self.view, below, {step.document.hex for step in later})
+            self.base_version, self.files = base.version, base.files
+            self._before_steps, self._steps = (base.version, base.token), later
+        return True
+
+    def add_codes(self) -> None:
+        """Make the codes of each part that has none and gets no more rows."""
+        for part in self._without_codes():
+            part.add_codes()
+
+    def _without_codes(self) -> list[Part]:
+        parts = self.view.parts
+        full = [part for part in parts[:-1] if part.count] + [p for p in parts[-1:] if not p.room]
+        return [part for part in full if part.codes is None]
+
+    def repack(self) -> None:
+        """Write private parts that are mostly removed rows anew, one after the other."""
+        for number in range(len(self.view.parts)):
+            with self.updating:
+                self._repack(number)
+
+    def _repack(self, number: int) -> None:
+        view = self.view
+        part = view.parts[number]
+        is_tail = number == len(view.parts) - 1
+        if part.mapped or is_tail or not part.count:
+            return
+        keys, runs = view.documents.all()
+        parts_of, starts, counts = view.documents.runs.get(runs)
+        here = parts_of == number
+        if counts[here].sum() > (1 - REMOVED_SHARE) * part.count:
+            return
+        parts = list(view.parts)
+        moved = {}
+        places = zip(starts[here].tolist(), counts[here].tolist(), strict=True)
+        for key, (start, count) in zip(unpack(keys[here]), places, strict=True):
+            rows = slice(start, start + count)
+            moved[key] = self._append(view, parts, part.ids[rows], part.vectors[rows])
+        parts[number] = Part(_EMPTY, part.vectors[:0])  # keeps the numbers of the others
+        documents = view.documents.changed(moved) if moved else view.documents
+        self.view = View(view.version, view.token, tuple(parts), documents, view.rows)
+
+    def _append(self, view: View, parts: list[Part], ids: Rows, vectors: Vectors) -> int:
+        """Write rows behind all others, in a new part where the last has no room; return the run.
+
+        A part gets no more rows once another is behind it.
+        """
+        if not parts or parts[-1].room < len(ids):
+            parts.append(Part.with_room(len(ids), self.dimension))
+        start = parts[-1].append(ids, vectors)
+        return view.documents.runs.add(len(parts) - 1, start, len(ids))
 
 
-class _ReadWriteLock:
-    """Many readers or one writer; a waiting writer goes before new readers."""
-
-    def __init__(self) -> None:
-        self._condition = threading.Condition()
-        self._readers = 0
-        self._writers_waiting = 0
-        self._writing = False
-
-    @contextmanager
-    def reading(self) -> Iterator[None]:
-        with self._condition:
-            self._condition.wait_for(lambda: not (self._writing or self._writers_waiting))
-            self._readers += 1
-        try:
-            yield
-        finally:
-            with self._condition:
-                self._readers -= 1
-                self._condition.notify_all()
-
-    @contextmanager
-    def writing(self) -> Iterator[None]:
-        with self._condition:
-            self._writers_waiting += 1
-            self._condition.wait_for(lambda: not (self._writing or self._readers))
-            self._writers_waiting -= 1
-            self._writing = True
-        try:
-            yield
-        finally:
-            with self._condition:
-                self._writing = False
-                self._condition.notify_all()
+def _on_top(now: View, below: View, changed: set[str]) -> View:
+    """Return `now` with the rows of `below` for every document that is not in `changed`."""
+    runs = {key: now.documents.run(key) for key in changed}
+    parts = list(below.parts)
+    numbers: dict[int, int] = {}
+    changes = {key: GONE for key, run in runs.items() if run == GONE}
+    for key, run in sorted(runs.items(), key=lambda item: item[1]):
+        if run != GONE:
+            old, start, count = (
+                int(value[0]) for value in now.documents.runs.get(np.array([run], dtype=np.int64))
+            )
+            if old not in numbers:
+                numbers[old] = len(parts)
+                parts.append(now.parts[old])
+            changes[key] = below.documents.runs.add(numbers[old], start, count)
+    documents = below.documents.changed(changes) if changes else below.documents
+    rows = int(documents.runs.get(documents.all()[1])[2].sum())
+    return View(now.version, now.token, tuple(parts), documents, rows)

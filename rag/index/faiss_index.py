@@ -1,147 +1,307 @@
-"""Exact nearest vectors with FAISS: each process keeps a copy that follows the database."""
+"""Nearest vectors with FAISS: each process keeps copies in memory that follow the database."""
 
 import threading
 import uuid
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from logging import getLogger
 
+import numpy as np
+from django.conf import settings
+from django.db import connection
+
+from knowledge.lib.errors import Unavailable
 from rag.embedding.base import Vectors
 from rag.embedding.registry import get_embedder
 from rag.index.base import Hit, IndexHealth, VectorIndex
-from rag.index.faiss_copy import IndexCopy, Row
-from rag.index.faiss_snapshot import Snapshot
+from rag.index.faiss_copy import Base, IndexCopy
+from rag.index.faiss_health import compare_with_rows, with_snapshot
+from rag.index.faiss_parts import TAIL_ROWS
+from rag.index.faiss_rows import read_index
+from rag.index.faiss_snapshot import MAPPED_ROWS, Snapshot, model_of, organization_folder, remove
+from rag.index.faiss_steps import catch_up, continues, is_complete
 from rag.index.scope import Scope
 from rag.index.versions import get_state
-from rag.models import ChunkEmbedding, IndexChange, OrganizationIndex
+from rag.models import ChunkEmbedding, OrganizationIndex
+
+logger = getLogger("knowledge.index")
 
 # A snapshot is written anew when the changes since are this share of it, at so many rows a change.
 SNAPSHOT_LAG = 0.1
 ROWS_A_CHANGE = 20
+# A health check whose rows changed under it is begun again, so many times.
+CHECKS = 3
+# Rows that only this process holds are worth a look at the snapshot above this share.
+PRIVATE_SHARE = 0.1
+
+CopyKey = tuple[uuid.UUID, str]  # organization, model
+
+
+class IndexLoading(Unavailable):
+    """Another request is loading the index, and takes longer than anybody should wait."""
+
+    retry_after_s = 10
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The search index is being loaded. Try again in a moment.",
+            details={"retry_after_s": self.retry_after_s},
+        )
 
 
 class FaissIndex(VectorIndex):
-    """One copy an organization, compared with the database's version before each search."""
+    """Copies by organization and model, compared with the database's version before each search."""
 
     def __init__(self) -> None:
-        self._copies: dict[uuid.UUID, IndexCopy] = {}
-        self._loading = threading.Lock()
+        self._copies: OrderedDict[CopyKey, IndexCopy] = OrderedDict()  # the last used comes last
+        self._loading: dict[CopyKey, threading.Lock] = {}
+        self._guard = threading.Lock()  # of both; held for moments only
+        self._chores: list[threading.Thread] = []
 
     def search(
         self, vector: Vectors, *, k: int, state: OrganizationIndex, within: Scope
     ) -> list[Hit]:
         if not within.keys:
             return []
-        found = self._current(state).search(vector, k=k, within=within.keys)
+        query = np.ascontiguousarray(vector, dtype=np.float32)
+        found = self._current(state).search(
+            query, k=k, within=within.keys, exact_rows=settings.VECTOR_EXACT_ROWS
+        )
         return [Hit(key, score) for key, score in found]
 
     def rebuild(self, organization_id: uuid.UUID) -> None:
         state = get_state(organization_id)
-        with self._loading:
-            self._copies[organization_id] = self._load(state, from_snapshot=False)
-        self._current(state).save(Snapshot(organization_id))
+        with self._load_alone((state.pk, state.model)):
+            copy = self._from_rows(state, state.model)
+            self._keep(copy, state)
+        self._save(copy, Snapshot(state.pk, state.model), wait=True)
+        self._tidy_up(copy, state.pk, save=False)
+
+    def prepare(self, organization_id: uuid.UUID, model: str) -> None:
+        state = get_state(organization_id)
+        copy = self._from_rows(state, model)
+        self._save(copy, Snapshot(organization_id, model), wait=True)
 
     def warm_up(self, state: OrganizationIndex) -> None:
         self._current(state)
 
     def refresh_snapshot(self, organization_id: uuid.UUID) -> None:
         state = get_state(organization_id)
-        snapshot = Snapshot(organization_id)
+        self._remove_old_models(state)
+        snapshot = Snapshot(organization_id, state.model)
         manifest = snapshot.manifest()
-        if manifest is not None and manifest.model == state.model:
+        if manifest is None and not state.version:
+            return
+        if manifest is not None and continues(manifest.version, uuid.UUID(manifest.token), state):
             # Writing costs as much as the index is large: a larger one may lag further.
             lag = state.version - manifest.version
-            if lag >= 0 and lag * ROWS_A_CHANGE <= manifest.count * SNAPSHOT_LAG:
+            if lag * ROWS_A_CHANGE <= manifest.count * SNAPSHOT_LAG:
                 return
-        elif not state.version:
-            return
-        self._current(state).save(snapshot)
-        self._forget(organization_id)
+        self._save(self._current(state), snapshot)
+        self._drop((organization_id, state.model))  # a worker searches nothing
 
     def health(self, organization_id: uuid.UUID) -> IndexHealth:
-        copy = self._current(get_state(organization_id))
-        rows = ChunkEmbedding.objects.of_index(organization_id, copy.model)
-        expected = set(rows.values_list("chunk_id", flat=True))
-        return IndexHealth.compare(
-            "faiss",
-            index_type="Flat",
-            expected=expected,
-            held=sorted(copy.keys()),
-            in_memory_version=copy.version,
-            model=copy.model,
-            dimension=copy.dimension,
-        )
+        for _ in range(CHECKS):
+            state = get_state(organization_id)
+            copy = self._current(state)
+            health = compare_with_rows(copy, state, settings.VECTOR_EXACT_ROWS)
+            if health.in_memory_version == get_state(organization_id).version:
+                break
+        return with_snapshot(health, Snapshot(organization_id, copy.model), state, copy.dimension)
 
-    def _forget(self, organization_id: uuid.UUID) -> None:
-        """Drop this process's copy: a worker searches nothing."""
-        with self._loading:
-            self._copies.pop(organization_id, None)
+    def settle(self) -> None:
+        """Wait until what was begun in the background is done."""
+        for chore in self._chores:
+            chore.join()
+
+    # --- copies ---------------------------------------------------------------------------------
 
     def _current(self, state: OrganizationIndex) -> IndexCopy:
-        """Return this process's copy, brought to the database's version."""
-        organization_id = state.pk
-        copy = self._copies.get(organization_id)
-        if copy is not None and copy.model == state.model and self._is_current(copy, state):
+        """Return this process's copy for the model of `state`, at the database's version.
+
+        Raises:
+            IndexLoading: others load or change it for longer than `INDEX_LOAD_TIMEOUT_S`.
+        """
+        self._load_next_model(state)
+        key = (state.pk, state.model)
+        copy = self._copy(key)
+        if copy is not None and self._follow(copy, state):
             return copy
-        with self._loading:
-            fresh = self._copies.get(organization_id)
+        with self._load_alone(key):
+            fresh = self._copy(key)
             if fresh is None or fresh is copy:  # nobody loaded it while this thread waited
-                fresh = self._copies[organization_id] = self._load(state, from_snapshot=True)
+                fresh = self._load(state)
+                self._keep(fresh, state)
+        self._tidy_up(fresh, state.pk, save=fresh.files is None)
         return fresh
 
-    def _is_current(self, copy: IndexCopy, state: OrganizationIndex) -> bool:
-        return copy.version == state.version or self._apply_changes(copy, state)
-
-    def _apply_changes(self, copy: IndexCopy, state: OrganizationIndex) -> bool:
-        """Take each document that changed anew; False when the steps are no longer all kept.
-
-        Reading a document later than its change is harmless: what it reads then is newer, and the
-        newer change takes it once more.
-        """
-        with copy.updating:
-            state.refresh_from_db()  # another thread may have gone further meanwhile
-            behind = state.version - copy.version
-            if behind <= 0:
-                return behind == 0  # less than zero: a backup of the database was restored
-            changed = list(
-                IndexChange.objects.filter(
-                    organization_id=state.pk, version__gt=copy.version, version__lte=state.version
-                ).values_list("document_id", flat=True)
-            )
-            if len(changed) != behind:
-                return False
-            rows = ChunkEmbedding.objects.of_index(state.pk, copy.model)
-            documents = set(changed)
-            copy.replace(
-                {document.hex for document in documents},
-                list(
-                    rows.filter(document_id__in=documents).values_list(
-                        "chunk_id", "document_id", "vector"
-                    )
-                ),
-                version=state.version,
-            )
-        return True
-
-    def _load(self, state: OrganizationIndex, *, from_snapshot: bool) -> IndexCopy:
-        """Fill a copy from the rows, with the vectors of the snapshot where it has them.
-
-        The version is read before the rows, so that a change in between is applied once more
-        rather than never.
-        """
-        dimension = get_embedder(state.model).dimension
-        copy = IndexCopy(model=state.model, dimension=dimension, version=state.version)
-        rows = ChunkEmbedding.objects.of_index(state.pk, state.model)
-        documents = dict(rows.values_list("chunk_id", "document_id"))
-        stored = Snapshot(state.pk).load(model=state.model, dimension=dimension)
-        if stored is not None and from_snapshot and stored.version <= state.version:
-            documents = copy.take_over(stored, documents)
-        missing = rows.filter(chunk_id__in=documents) if len(documents) < 500 else rows
-        batch: list[Row] = []
-        for row in missing.values_list("chunk_id", "document_id", "vector").iterator(
-            chunk_size=5_000
-        ):
-            if row[0] in documents:
-                batch.append(row)
-            if len(batch) == 5_000:
-                copy.add(batch)
-                batch = []
-        copy.add(batch)
+    def _copy(self, key: CopyKey) -> IndexCopy | None:
+        """Return the copy if it can be used, as the last one used."""
+        with self._guard:
+            copy = self._copies.get(key)
+            if copy is not None:
+                self._copies.move_to_end(key)
+        if copy is not None and copy.files is not None and not copy.files.intact():
+            logger.error("snapshot altered while in use", extra={"model": copy.model})
+            return None
         return copy
+
+    def _follow(self, copy: IndexCopy, state: OrganizationIndex) -> bool:
+        """Bring the copy to the database's version; False when it cannot be told how."""
+        if copy.is_at(state.version, state.token):
+            return True
+        if not copy.updating.acquire(timeout=settings.INDEX_LOAD_TIMEOUT_S):
+            raise IndexLoading
+        try:
+            # Another thread may have gone further meanwhile than the caller had read.
+            followed = catch_up(copy, OrganizationIndex.objects.get(pk=state.pk))
+        finally:
+            copy.updating.release()
+        if followed:
+            self._tidy_up(copy, state.pk)
+        return followed
+
+    def _load(self, state: OrganizationIndex) -> IndexCopy:
+        """Return a new copy: from the snapshot, or from the rows where that does not lead here."""
+        copy = self._from_snapshot(state)
+        return copy if copy is not None else self._from_rows(state, state.model)
+
+    def _from_snapshot(self, state: OrganizationIndex) -> IndexCopy | None:
+        dimension = get_embedder(state.model).dimension
+        base = Snapshot(state.pk, state.model).load(dimension)
+        if base is None:
+            return None
+        copy = IndexCopy(base, model=state.model, dimension=dimension)
+        now = OrganizationIndex.objects.get(pk=state.pk)
+        if catch_up(copy, now) and is_complete(copy, now):
+            return copy
+        logger.warning("snapshot of another history", extra={"version": base.version})
+        return None
+
+    def _from_rows(self, state: OrganizationIndex, model: str) -> IndexCopy:
+        """Return a new copy at the version of `state`.
+
+        That was read before the rows are, so that a change in between is applied once more rather
+        than never.
+        """
+        dimension = get_embedder(model).dimension
+        block = read_index(state.pk, model, dimension)
+        return IndexCopy(Base(state.version, state.token, block), model=model, dimension=dimension)
+
+    def _keep(self, copy: IndexCopy, state: OrganizationIndex) -> None:
+        """Hold the copy for the next search, unless its model is no longer the organization's.
+
+        Copies of models that went out of use are dropped, and beyond `INDEX_MEMORY_BYTES` those
+        that nobody asked about for longest.
+        """
+        now = OrganizationIndex.objects.get(pk=state.pk)
+        in_use = {now.model, now.next_model}
+        with self._guard:
+            for key in [key for key in self._copies if key[0] == state.pk and key[1] not in in_use]:
+                del self._copies[key]
+            if copy.model in in_use:
+                self._copies[state.pk, copy.model] = copy
+                self._copies.move_to_end((state.pk, copy.model))
+            used = sum(held.private_bytes for held in self._copies.values())
+            while used > settings.INDEX_MEMORY_BYTES and len(self._copies) > 1:
+                used -= self._copies.popitem(last=False)[1].private_bytes
+
+    def _drop(self, key: CopyKey) -> None:
+        with self._guard:
+            self._copies.pop(key, None)
+
+    @contextmanager
+    def _load_alone(self, key: CopyKey) -> Iterator[None]:
+        """Let one thread load an index: the others would only do the same work again."""
+        with self._guard:
+            lock = self._loading.setdefault(key, threading.Lock())
+        if not lock.acquire(timeout=settings.INDEX_LOAD_TIMEOUT_S):
+            raise IndexLoading
+        try:
+            yield
+        finally:
+            lock.release()
+
+    # --- chores, none of which a search waits for -----------------------------------------------
+
+    def _save(self, copy: IndexCopy, snapshot: Snapshot, *, wait: bool = False) -> bool:
+        return snapshot.save(
+            copy.view, copy.dimension, exact_rows=settings.VECTOR_EXACT_ROWS, wait=wait
+        )
+
+    def _remove_old_models(self, state: OrganizationIndex) -> None:
+        """Remove what is kept for models that have no embeddings any more, or by older versions."""
+        folder = organization_folder(state.pk)
+        if not folder.is_dir():
+            return
+        for path in folder.iterdir():
+            model = model_of(path)
+            if model not in {state.model, state.next_model} and (
+                not path.is_dir() or not ChunkEmbedding.objects.of_index(state.pk, model).exists()
+            ):
+                remove(path)
+
+    def _tidy_up(self, copy: IndexCopy, organization_id: uuid.UUID, *, save: bool = False) -> None:
+        """Begin in the background what makes searches faster and memory less, if there is any.
+
+        Args:
+            save: write a snapshot, so that the rows can be shared with other processes.
+        """
+        exact_rows = settings.VECTOR_EXACT_ROWS
+        rows = copy.view.rows
+        is_large = copy.private_rows > max(TAIL_ROWS, PRIVATE_SHARE * rows)
+        if not is_large and not (rows > exact_rows and copy.lacks_codes):
+            return
+
+        def chore() -> None:
+            snapshot = Snapshot(organization_id, copy.model)
+            if save and rows > MAPPED_ROWS:
+                self._save(copy, snapshot)
+            _adopt(copy, snapshot)
+            copy.repack()
+            if copy.view.rows > exact_rows:
+                copy.add_codes()
+
+        self._start(f"index-{organization_id}-{copy.model}", chore)
+
+    def _load_next_model(self, state: OrganizationIndex) -> None:
+        """Load in the background what will be searched after the announced switch."""
+        if not settings.WARM_UP or not state.next_model:
+            return
+        key = (state.pk, state.next_model)
+        if key not in self._copies:
+            coming = OrganizationIndex(
+                pk=state.pk, version=state.version, token=state.token, model=state.next_model
+            )
+            self._start(f"index-{state.pk}-{state.next_model}", lambda: self.warm_up(coming))
+
+    def _start(self, name: str, work: Callable[[], object]) -> None:
+        """Do the work in a thread of this name, unless one is at it."""
+
+        def chore() -> None:
+            try:
+                work()
+            except Exception as error:  # the thread's edge: searches go on with what they have
+                logger.error("chore of the index failed", exc_info=error)
+            finally:
+                connection.close()
+
+        with self._guard:
+            self._chores = [chore for chore in self._chores if chore.is_alive()]
+            if all(thread.name != name for thread in self._chores):
+                thread = threading.Thread(target=chore, name=name, daemon=True)
+                self._chores.append(thread)
+                thread.start()
+
+
+def _adopt(copy: IndexCopy, snapshot: Snapshot) -> None:
+    """Share the rows of a snapshot that is newer than the copy's base, or not private like that."""
+    manifest = snapshot.manifest()
+    if manifest is None or manifest.count <= MAPPED_ROWS:
+        return
+    is_newer = manifest.version > copy.base_version or copy.files is None
+    if is_newer and copy.has_been_at(manifest.version, uuid.UUID(manifest.token)):
+        base = snapshot.load(copy.dimension)
+        if base is not None:
+            copy.rebase(base)

@@ -1,0 +1,145 @@
+"""Which rows of a copy belong to which document: looked up for thousands of documents at once."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Self, cast
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+Keys = npt.NDArray[np.uint64]  # shape (documents, 2): both halves of a document's id
+
+# Changes are kept beside the sorted table until there are so many; a change copies them.
+MAX_RECENT = 1_000
+GONE = -1
+
+
+def pack(keys: Iterable[str]) -> Keys:
+    """Return ids of 32 hexadecimal digits as numbers, in the order they come."""
+    halves = np.frombuffer(bytes.fromhex("".join(keys)), dtype=">u8").reshape(-1, 2)
+    return halves.astype(np.uint64)
+
+
+def unpack(keys: Keys) -> list[str]:
+    """Return the ids as 32 hexadecimal digits."""
+    digits = keys.astype(">u8").tobytes().hex()
+    return [digits[at : at + 32] for at in range(0, len(digits), 32)]
+
+
+class Runs:
+    """Where each run of rows lies: one document's, one behind the other, in one part.
+
+    It only grows, and what is in it never changes, so nobody waits for who adds to it. A later run
+    lies in the same part or a later one.
+    """
+
+    def __init__(self, parts: Ints, starts: Ints, counts: Ints) -> None:
+        self._columns = np.stack([parts, starts, counts]).astype(np.int64)
+        self._size = len(parts)
+
+    def __len__(self) -> int:
+        return self._size
+
+    def add(self, part: int, start: int, count: int) -> int:
+        """Return the new run's number."""
+        if self._size == self._columns.shape[1]:
+            grown = np.empty((3, 2 * self._size + 64), dtype=np.int64)
+            grown[:, : self._size] = self._columns
+            self._columns = grown
+        self._columns[:, self._size] = part, start, count
+        self._size += 1
+        return self._size - 1
+
+    def get(self, numbers: Ints) -> tuple[Ints, Ints, Ints]:
+        """Return the parts, first rows and lengths of the runs."""
+        parts, starts, counts = self._columns[:, numbers]
+        return parts, starts, counts
+
+
+class _Table:
+    """Runs by document, sorted by the first half of its id, so that numpy finds many at once."""
+
+    def __init__(self, keys: Keys, runs: Ints) -> None:
+        order = np.argsort(keys[:, 0], kind="stable")
+        self.keys = keys[order]
+        self.runs = runs[order]
+        self._halves = np.ascontiguousarray(self.keys[:, 0])
+        # Ids are random, so two with one first half are rare; they are then looked at in turn.
+        _, repeats = np.unique(self._halves, return_counts=True)
+        self._repeats = int(repeats.max(initial=0))
+
+    def find(self, keys: Keys) -> Ints:
+        """Return the run of each of the documents that has one, in no order."""
+        keys = keys[np.argsort(keys[:, 0])]  # neighbours are then found near each other
+        at = np.searchsorted(self._halves, keys[:, 0])
+        found = []
+        for step in range(self._repeats):
+            place = np.minimum(at + step, len(self._halves) - 1)
+            found.append(self.runs[place[(self.keys[place] == keys).all(axis=1)]])
+        return np.unique(np.concatenate(found)) if found else np.empty(0, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Documents:
+    """The run of each document, at one version: a table, and what changed since it was made.
+
+    Attributes:
+        recent: runs of the documents that changed since, `GONE` for those removed.
+        hidden: runs of the table that `recent` replaces.
+    """
+
+    runs: Runs
+    table: _Table
+    recent: Mapping[str, int] = field(default_factory=dict)
+    hidden: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, runs: Runs, keys: Keys) -> Self:
+        """Return the table of documents whose runs are numbered in their order."""
+        return cls(runs, _Table(keys, np.arange(len(keys), dtype=np.int64)))
+
+    def changed(self, changes: Mapping[str, int]) -> "Documents":
+        """Return the documents after the changes: new runs by key, or `GONE`."""
+        fresh = [key for key in changes if key not in self.recent]
+        replaced = self.table.find(pack(fresh)) if fresh else np.empty(0, dtype=np.int64)
+        after = Documents(
+            self.runs,
+            self.table,
+            {**self.recent, **changes},
+            (*self.hidden, *replaced.tolist()),
+        )
+        return after._merged() if len(after.recent) > MAX_RECENT else after
+
+    def runs_of(self, keys: frozenset[str]) -> Ints:
+        """Return the runs of the documents with these ids, in ascending order."""
+        chosen = np.zeros(len(self.runs) + 1, dtype=np.bool_)
+        if keys:
+            chosen[self.table.find(pack(keys))] = True
+        chosen[list(self.hidden)] = False
+        chosen[[run for key, run in self.recent.items() if run != GONE and key in keys]] = True
+        return np.flatnonzero(chosen)
+
+    def run(self, key: str) -> int:
+        """Return the document's run, or `GONE`."""
+        if key in self.recent:
+            return self.recent[key]
+        found = self.table.find(pack([key]))
+        return int(found[0]) if len(found) else GONE
+
+    def all(self) -> tuple[Keys, Ints]:
+        """Return every document's id and run, in the order of the runs."""
+        kept = ~np.isin(self.table.runs, self.hidden)
+        recent = {key: run for key, run in self.recent.items() if run != GONE}
+        keys = np.concatenate([self.table.keys[kept], pack(recent)])
+        runs = np.concatenate([self.table.runs[kept], np.fromiter(recent.values(), np.int64)])
+        order = np.argsort(runs, kind="stable")
+        return keys[order], cast("Ints", runs[order])
+
+    @property
+    def nbytes(self) -> int:
+        return self.table.keys.nbytes * 2 + self.table.runs.nbytes + 24 * len(self.runs)
+
+    def _merged(self) -> "Documents":
+        keys, runs = self.all()
+        return Documents(self.runs, _Table(keys, runs))

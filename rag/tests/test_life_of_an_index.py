@@ -1,6 +1,7 @@
 """Whatever happens to documents, two processes find exactly what each person may read."""
 
 import itertools
+import os
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from hypothesis.stateful import (
 
 from accounts.models import Organization, Team, User
 from documents.models import Document, DocumentChunk
+from rag import reembedding
 from rag.tests.two_processes.actions import EVERYWHERE
 from rag.tests.two_processes.processes import OtherProcess, Process, ThisProcess
 
@@ -188,6 +190,15 @@ class IndexLife(RuleBasedStateMachine):
     def rebuild(self, by: int, which: int) -> None:
         self.processes[by].do("rebuild", organization=str(self.organizations[which].pk))
 
+    @rule(by=st.integers(0, 1), batches=st.sampled_from([1, 2, None]))
+    def change_the_model(self, by: int, batches: int | None) -> None:
+        key = str(self.organizations[0].pk)
+        self.processes[by].do("change_model", organization=key, batches=batches)
+
+    @rule(by=st.integers(0, 1))
+    def give_the_change_up(self, by: int) -> None:
+        self.processes[by].do("cancel_change", organization=str(self.organizations[0].pk))
+
     @rule(by=st.integers(0, 1), choice=st.randoms(use_true_random=False))
     def damage_a_snapshot_and_restart(self, by: int, choice: random.Random) -> None:
         folder = Path(product.VECTOR_STORE_DIR) / str(self.organizations[0].pk)
@@ -240,6 +251,11 @@ def _damage(path: Path, choice: random.Random) -> None:
     beside.replace(path)
 
 
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch) -> None:
+    monkeypatch.setattr(reembedding, "BATCH_SIZE", 2)
+
+
 @pytest.fixture
 def processes() -> Iterator[tuple[Process, ...]]:
     with OtherProcess() as other:
@@ -251,7 +267,7 @@ def test_two_processes_find_exactly_what_each_person_may_read(processes):
     run_state_machine_as_test(
         IndexLife,
         settings=settings(
-            max_examples=15,
+            max_examples=int(os.environ.get("LIFE_EXAMPLES", "8")),
             stateful_step_count=25,
             deadline=None,
             suppress_health_check=list(HealthCheck),

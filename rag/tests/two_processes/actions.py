@@ -8,7 +8,7 @@ import numpy as np
 from django.core.files.base import ContentFile
 from django.utils import timezone
 
-from accounts.models import Membership, Team, User
+from accounts.models import Membership, Organization, Team, User
 from documents import leases
 from documents.exceptions import DocumentFailure
 from documents.models import Document, DocumentChunk
@@ -19,8 +19,10 @@ from rag.index.registry import get_lexical_index, get_vector_index
 from rag.index.scope import Scope
 from rag.index.versions import get_state
 from rag.ingestion import ingest_waiting
-from rag.models import ChunkEmbedding
+from rag.models import ChunkEmbedding, ModelChange
 from rag.retrieval import retrieve
+from rag.services import model_change
+from rag.services.model_change_run import run_change
 
 # Stands in every paragraph, so that a search for it has to find all of them.
 EVERYWHERE = "everywhere"
@@ -100,6 +102,22 @@ def rebuild(*, organization: str) -> None:
     get_vector_index().rebuild(uuid.UUID(organization))
 
 
+def change_model(*, organization: str, batches: int | None) -> None:
+    """Go on with a change to the model that is not in use, for so many batches."""
+    place = Organization.objects.get(pk=organization)
+    other = "fake" if get_state(place.pk).model == "fake-wide" else "fake-wide"
+    change = model_change.start_change(organization=place, model=other, actor=None)
+    run_change(change_id=change.pk, max_batches=batches)
+
+
+def cancel_change(*, organization: str) -> None:
+    """Give up the open change, and delete the vectors of models that are not in use."""
+    place = Organization.objects.get(pk=organization)
+    if ModelChange.objects.open().filter(organization=place).exists():
+        model_change.cancel(organization=place, actor=None)
+    model_change.prune(organization=place, actor=None)
+
+
 def search(*, user: str, query: str) -> dict[str, Any]:
     """Return all that somebody can find, and what the nearest are by plain arithmetic.
 
@@ -147,6 +165,8 @@ ACTIONS: dict[str, Callable[..., Any]] = {
         leave,
         restart,
         rebuild,
+        change_model,
+        cancel_change,
         search,
     )
 }

@@ -32,7 +32,7 @@ def ingest_document(document_id: str) -> None:
     if not Document.objects.claimable(timezone.now()).filter(pk=document_id).exists():
         return  # done, deleted, or with another worker
     use_threads(settings.EMBEDDING_THREADS or os.cpu_count() or 1)
-    ingest_waiting(first=uuid.UUID(document_id), seconds=TASK_SECONDS)
+    ingest_waiting(first=uuid.UUID(document_id), seconds=TASK_SECONDS, stalled=end_process)
     ring()
 
 
@@ -50,6 +50,12 @@ def change_model(change_id: int) -> None:
     except NotFound:
         return  # its organization was deleted
     ring_for_model_changes(change_id=change.pk)
+
+
+def end_process() -> None:
+    """End this worker, whose main thread hangs and can't be woken; the cluster starts another."""
+    logger.critical("worker ended", extra={"pid": os.getpid()})
+    os._exit(70)  # EX_SOFTWARE; sys.exit would only end the thread that calls it
 
 
 def sweep() -> None:

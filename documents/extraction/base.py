@@ -38,11 +38,35 @@ class ExtractedPage:
 
 
 @dataclass(frozen=True)
+class Attachment:
+    """A file inside a file, which may become a document of its own.
+
+    Attributes:
+        name: as the file calls it: shown, looked at for its extension, never used as a path.
+        content: its bytes, unread.
+    """
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True)
 class ExtractedDocument:
-    """The text of a file."""
+    """The text of a file.
+
+    Attributes:
+        pages: in order, numbered from 1.
+        title: what the file calls itself, "" where it does not.
+        warnings: sentences for the user about what could not be read.
+        attachments: files inside it, as far as the limits allow.
+        scans: numbers of the pages that are pictures of text, which nobody has read yet.
+    """
 
     pages: tuple[ExtractedPage, ...]
     title: str = ""
+    warnings: tuple[str, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+    scans: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,10 +76,14 @@ class Limits:
     Attributes:
         pages: at most so many.
         characters: over all pages.
+        attachments: files inside the file that are handed on.
+        attachment_bytes: of all of them together.
     """
 
     pages: int
     characters: int
+    attachments: int = 0
+    attachment_bytes: int = 0
 
 
 class Extractor(ABC):
@@ -71,3 +99,13 @@ class Extractor(ABC):
         Raises:
             ExtractionError: the file can't be read; the message tells the user what to do.
         """
+
+    def picture(self, path: Path, page: int) -> bytes:
+        """Return a page as a grey picture (PGM) to recognize text in.
+
+        Asked only for the pages that `extract` has called scans.
+
+        Raises:
+            ExtractionError: it can't be drawn.
+        """
+        raise NotImplementedError

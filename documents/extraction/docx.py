@@ -11,15 +11,8 @@ from lxml import etree
 
 from documents.extraction.base import ExtractedDocument, Extractor, Limits
 from documents.extraction.cleaning import squeeze
-from documents.extraction.docx_styles import (
-    Numbering,
-    Styles,
-    attribute,
-    child,
-    name_of,
-    numbering_of,
-    outline_of,
-)
+from documents.extraction.docx_styles import Numbering, Styles, numbering_of, outline_of
+from documents.extraction.elements import attribute, child, name_of
 from documents.extraction.errors import damaged
 from documents.extraction.office_package import OfficePackage
 from documents.extraction.rows import as_row
@@ -63,9 +56,7 @@ class DocxExtractor(Extractor):
                 },
             )
             reader.read(body)
-            core = package.xml("docProps/core.xml")
-            title = "" if core is None else (core.findtext("{*}title") or "")
-            return reader.writer.document(title.strip() or reader.title)
+            return reader.writer.document(package.title() or reader.title)
 
 
 class _BodyReader:

@@ -6,35 +6,14 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
+from documents.extraction.elements import attribute, child, name_of
+
 _HEADING_STYLE = re.compile(r"heading (\d)$", re.IGNORECASE)
 _LIST_STYLE = re.compile(r"list (bullet|number|paragraph)", re.IGNORECASE)
 _PLACEHOLDER = re.compile(r"%(\d)")
 _LONGEST_CHAIN = 20
 _ROMAN = ((1000, "m"), (900, "cm"), (500, "d"), (400, "cd"), (100, "c"), (90, "xc"),
           (50, "l"), (40, "xl"), (10, "x"), (9, "ix"), (5, "v"), (4, "iv"), (1, "i"))  # fmt: skip
-
-
-def name_of(element: etree._Element) -> str:
-    """Return the tag without namespace; the two dialects of the format differ only there."""
-    tag = element.tag
-    return tag.rpartition("}")[2] if isinstance(tag, str) else ""
-
-
-def attribute(element: etree._Element, name: str = "val") -> str:
-    """Return an attribute by its name without namespace, "" where it is not set."""
-    for key, value in element.attrib.items():
-        if str(key).rpartition("}")[2] == name:
-            return str(value)
-    return ""
-
-
-def child(element: etree._Element | None, *path: str) -> etree._Element | None:
-    """Return the first descendant along a path of names."""
-    for name in path:
-        if element is None:
-            return None
-        element = next((found for found in element if name_of(found) == name), None)
-    return element
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from lxml import etree
 
 from documents.extraction.base import ExtractedDocument, Extractor, Limits
 from documents.extraction.encoding import decode
-from documents.extraction.errors import empty, too_deep
+from documents.extraction.errors import too_deep
 from documents.extraction.html_tables import is_data_table, table_rows
 from documents.extraction.html_visibility import is_link_farm, is_skipped
 from documents.extraction.writer import DocumentWriter
@@ -48,15 +48,21 @@ def read_html(
         title: what it is called, if that is known better than from the page.
         without_link_farms: leave out long lists of nothing but links, which on web pages are menus.
     """
+    writer = DocumentWriter(limits)
+    own_title = write_html(writer, source, without_link_farms=without_link_farms)
+    return writer.document(title or own_title)
+
+
+def write_html(writer: DocumentWriter, source: str, *, without_link_farms: bool = False) -> str:
+    """Write the visible text of a page, and return its title."""
     root = _parse(source)
     if root is None:
-        raise empty()
+        return ""
     if without_link_farms:
         for farm in [found for found in root.iter("ul") if is_link_farm(found)]:
             farm.clear(keep_tail=True)
-    writer = DocumentWriter(limits)
     _Walker(writer).walk(_main_part(root))
-    return writer.document(title or root.findtext(".//head/title") or _first_heading(root))
+    return root.findtext(".//head/title") or _first_heading(root)
 
 
 def _parse(source: str) -> etree._Element | None:

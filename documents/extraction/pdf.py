@@ -1,19 +1,26 @@
 """PDF: the text of each page with the file's own page numbers."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from pypdfium2 import PdfDocument, PdfiumError
+import pypdfium2.raw as pdfium_c
+from pypdfium2 import PdfDocument, PdfiumError, PdfPage
 
 from documents.extraction.base import ExtractedDocument, Extractor, Limits
 from documents.extraction.cleaning import squeeze
 from documents.extraction.errors import (
     ExtractionError,
     damaged,
+    empty,
     too_many_characters,
     too_many_pages,
 )
 from documents.extraction.pdf_lines import Line, read_lines
 from documents.extraction.pdf_paragraphs import page_text, typography
+from documents.extraction.pictures import DOTS_PER_INCH, MOST_PIXELS, as_pgm
+
+_STAMP_CHARACTERS = 60
+_DEPTH = 3  # of forms inside forms
 
 
 class PdfExtractor(Extractor):
@@ -26,21 +33,32 @@ class PdfExtractor(Extractor):
                 raise damaged("PDF")
             if count > limits.pages:
                 raise too_many_pages(limits.pages)
-            pages = _lines_of_pages(document, limits)
+            pages, scans = _lines_of_pages(document, limits)
             title = _title(document)
-        if not any(pages):
-            raise ExtractionError(
-                "This PDF has no text layer: it looks scanned. Run OCR on it (for example with "
-                "OCRmyPDF or Acrobat) and upload it again.",
-                code="no_text",
-            )
+        if not any(pages) and not scans:
+            raise empty()
         measured = typography(pages)
         laid_out = tuple(
             page_text(number, lines, measured) for number, lines in enumerate(pages, start=1)
         )
         if not title:
             title = next((h.title for page in laid_out for h in page.headings if h.level < 3), "")
-        return ExtractedDocument(laid_out, title)
+        return ExtractedDocument(laid_out, title, scans=tuple(scans))
+
+    def picture(self, path: Path, page: int) -> bytes:
+        with _open(path) as document:
+            try:
+                drawn = document[page - 1]
+                width, height = drawn.get_size()
+                inches = max(1e-6, width * height) / 72**2
+                scale = min(DOTS_PER_INCH, (MOST_PIXELS / inches) ** 0.5) / 72
+                bitmap = drawn.render(scale=scale, grayscale=True, may_draw_forms=False)
+            except PdfiumError as error:
+                raise damaged("PDF") from error
+            rows = memoryview(bitmap.buffer).cast("B")
+            starts = range(0, bitmap.height * bitmap.stride, bitmap.stride)
+            grey = b"".join(rows[start : start + bitmap.width] for start in starts)
+            return as_pgm(bitmap.width, bitmap.height, grey)
 
 
 def _open(path: Path) -> PdfDocument:
@@ -65,15 +83,22 @@ def _title(document: PdfDocument) -> str:
         return ""
 
 
-def _lines_of_pages(document: PdfDocument, limits: Limits) -> list[list[Line]]:
-    """Read all pages; one that is damaged stays empty, so that the numbers stay right."""
+def _lines_of_pages(document: PdfDocument, limits: Limits) -> tuple[list[list[Line]], list[int]]:
+    """Read all pages; one that is damaged stays empty, so that the numbers stay right.
+
+    Returns:
+        The lines of each page, and the numbers of the pages that are scans.
+    """
     pages: list[list[Line]] = []
+    scans: list[int] = []
     characters = 0
     unreadable = 0
     for number in range(len(document)):
         try:
             page = document[number]
             lines = read_lines(page)
+            if _is_scan(page, lines):
+                scans.append(number + 1)
             page.close()
         except PdfiumError:
             unreadable += 1
@@ -84,4 +109,20 @@ def _lines_of_pages(document: PdfDocument, limits: Limits) -> list[list[Line]]:
         pages.append(lines)
     if unreadable == len(pages):
         raise damaged("PDF")
-    return pages
+    return pages, scans
+
+
+def _is_scan(page: PdfPage, lines: Sequence[Line]) -> bool:
+    """Tell whether the page is a picture, with hardly more than a stamp or a number as text."""
+    if sum(len(line.text) for line in lines) > _STAMP_CHARACTERS:
+        return False
+    width, height = page.get_size()
+    try:
+        for drawn in page.get_objects(max_depth=_DEPTH):
+            if drawn.type == pdfium_c.FPDF_PAGEOBJ_IMAGE:
+                left, bottom, right, top = drawn.get_bounds()
+                if not lines or (right - left) * (top - bottom) > 0.5 * width * height:
+                    return True
+    except PdfiumError:
+        return False
+    return False

@@ -11,6 +11,7 @@ _PR_SET_NO_NEW_PRIVS = 38
 _CLONE_NEWUSER = 0x10000000
 _CLONE_NEWNET = 0x40000000
 _OPEN_FILES = 32
+_OPEN_FILES_OF_PROGRAMS = 512
 
 
 def leave_network() -> bool:
@@ -35,20 +36,26 @@ def die_with_parent(parent: int) -> None:
         os._exit(1)
 
 
-def limit_resources(*, memory_bytes: int, cpu_s: int) -> None:
+def limit_resources(
+    *, memory_bytes: int, cpu_s: int, written_bytes: int = 0, processes: bool = False
+) -> None:
     """Bound this process; what goes over is refused memory or killed.
 
     Args:
         memory_bytes: address space, all that is mapped.
         cpu_s: seconds of processor time.
+        written_bytes: of each file that it writes.
+        processes: whether it may start others, each with the same limits.
     """
-    for kind, most in (
+    limits = [
         (resource.RLIMIT_AS, memory_bytes),
         (resource.RLIMIT_CPU, cpu_s),
-        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_FSIZE, written_bytes),
         (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_NOFILE, _OPEN_FILES),
-        (resource.RLIMIT_NPROC, 0),
-    ):
+        (resource.RLIMIT_NOFILE, _OPEN_FILES_OF_PROGRAMS if processes else _OPEN_FILES),
+    ]
+    if not processes:
+        limits.append((resource.RLIMIT_NPROC, 0))
+    for kind, most in limits:
         with contextlib.suppress(ValueError, OSError):  # the limit is lower already
             resource.setrlimit(kind, (most, most))

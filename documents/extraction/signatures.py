@@ -5,11 +5,14 @@ from documents.extraction.encoding import wide_encoding
 PDF = b"%PDF-"
 ZIP = b"PK\x03\x04"
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+RTF = b"{\\rtf"
+PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
+TIFF_LE, TIFF_BE = b"II*\0", b"MM\0*"
 _BINARY = (
     (PDF, "a PDF file"), (ZIP, "a ZIP archive or an Office file"), (b"PK\x05\x06", "a ZIP archive"),
-    (OLE, "an older or a protected Office file"), (b"\x89PNG", "a PNG image"),
-    (b"\xff\xd8\xff", "a JPEG image"), (b"GIF8", "a GIF image"), (b"II*\0", "a TIFF image"),
-    (b"MM\0*", "a TIFF image"), (b"MZ", "a Windows program"), (b"\x7fELF", "a program"),
+    (OLE, "an older or a protected Office file"), (PNG, "a PNG image"),
+    (JPEG, "a JPEG image"), (b"GIF8", "a GIF image"), (TIFF_LE, "a TIFF image"),
+    (TIFF_BE, "a TIFF image"), (b"MZ", "a Windows program"), (b"\x7fELF", "a program"),
     (b"\xcf\xfa\xed\xfe", "a program"), (b"\xca\xfe\xba\xbe", "a program"),
     (b"\x1f\x8b", "a gzip archive"), (b"BZh", "a bzip2 archive"), (b"\xfd7zXZ", "an xz archive"),
     (b"7z\xbc\xaf", "a 7-Zip archive"), (b"Rar!", "a RAR archive"),

@@ -29,9 +29,15 @@ class TextExtractor(Extractor):
         for number, page in enumerate(pages):
             if number:
                 writer.end_page()
-            for paragraph in _BETWEEN_PARAGRAPHS.split(page):
-                writer.paragraph(unwrap(paragraph))
+            write_text(writer, page)
         return writer.document()
+
+
+def write_text(writer: DocumentWriter, text: str) -> None:
+    """Write plain text."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    for paragraph in _BETWEEN_PARAGRAPHS.split(text):
+        writer.paragraph(unwrap(paragraph))
 
 
 def unwrap(paragraph: str) -> str:

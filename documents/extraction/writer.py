@@ -3,13 +3,22 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from documents.extraction.base import ExtractedDocument, ExtractedPage, Heading, Limits
+from documents.extraction.base import (
+    Attachment,
+    ExtractedDocument,
+    ExtractedPage,
+    Heading,
+    Limits,
+)
 from documents.extraction.cleaning import clean_characters, squeeze, tidy_lines
 from documents.extraction.errors import empty, too_many_characters, too_many_pages
 
 PART_CHARACTERS = 20_000
 """A format without pages is cut into parts of at most so many characters, which a person can read
 on one screen page and a citation can point into."""
+SHEET_CHARACTERS = 100_000
+"""What has pages of its own that may be long (sheets, chapters) is only cut from here on, so that
+the numbers stay the file's."""
 
 
 @dataclass
@@ -26,14 +35,18 @@ class DocumentWriter:
 
     Args:
         limits: how much the document may give.
+        part_characters: longest page.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, *, part_characters: int = PART_CHARACTERS) -> None:
         self._limits = limits
+        self._longest = part_characters
         self._pages: list[ExtractedPage] = []
         self._part = _Part()
         self._waiting: list[tuple[str, int]] = []  # headings not yet followed by text
         self._characters = 0
+        self._warnings: list[str] = []
+        self._apart = False
 
     def heading(self, text: str, level: int) -> None:
         """Add a heading; it goes to the page of the text that follows it."""
@@ -59,6 +72,10 @@ class DocumentWriter:
                 self._add(tidy_lines(row), gap)
                 gap = "\n"
 
+    def gap(self) -> None:
+        """Set what follows apart from what was written."""
+        self._apart = True
+
     def verbatim(self, text: str) -> None:
         """Add code: a block whose indents are kept."""
         lines = [clean_characters(line.expandtabs(4)).rstrip() for line in text.splitlines()]
@@ -69,7 +86,14 @@ class DocumentWriter:
         self._flush_headings()
         self._close()
 
-    def document(self, title: str = "") -> ExtractedDocument:
+    def warn(self, sentence: str) -> None:
+        """Tell the user what of the file could not be read, once."""
+        if sentence not in self._warnings:
+            self._warnings.append(sentence)
+
+    def document(
+        self, title: str = "", *, attachments: Iterable[Attachment] = ()
+    ) -> ExtractedDocument:
         """Return what was written.
 
         Raises:
@@ -80,26 +104,29 @@ class DocumentWriter:
             self._close()
         if not any(page.text for page in self._pages):
             raise empty()
-        return ExtractedDocument(tuple(self._pages), squeeze(title)[:255])
+        return ExtractedDocument(
+            tuple(self._pages), squeeze(title)[:255], tuple(self._warnings), tuple(attachments)
+        )
 
     def _add(self, text: str, gap: str) -> None:
         if not text.strip():
             return
         self._count(text)
         ahead = sum(len(title) + 2 for title, _ in self._waiting)
-        if self._part.length + ahead + len(text) + len(gap) > PART_CHARACTERS and self._part.pieces:
+        if self._part.length + ahead + len(text) + len(gap) > self._longest and self._part.pieces:
             self._close()
-        gap = "\n\n" if self._waiting else gap
+        gap = "\n\n" if self._waiting or self._apart else gap
+        self._apart = False
         self._flush_headings()
-        for piece in _pieces(text, PART_CHARACTERS):
-            if self._part.length + len(piece) + len(gap) > PART_CHARACTERS and self._part.pieces:
+        for piece in _pieces(text, self._longest):
+            if self._part.length + len(piece) + len(gap) > self._longest and self._part.pieces:
                 self._close()
             self._append(piece, gap)
 
     def _flush_headings(self) -> None:
         for title, level in self._waiting:
-            for piece in _pieces(title, PART_CHARACTERS):
-                if self._part.length + len(piece) + 2 > PART_CHARACTERS and self._part.pieces:
+            for piece in _pieces(title, self._longest):
+                if self._part.length + len(piece) + 2 > self._longest and self._part.pieces:
                     self._close()
                 offset = self._append(piece, "\n\n")
                 self._part.headings.append(Heading(offset, level, piece[:300]))

@@ -1,4 +1,4 @@
-"""The process that reads files: it holds the parsers ready and forks a bounded child for each.
+"""The process that forks a bounded child for each file: it holds the parsers ready.
 
 It is started with `python -c`, imports neither Django nor the settings, has no secret in its
 environment, and ends when the socket to its parent closes. A fork of this small process costs a
@@ -16,8 +16,11 @@ import struct
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from documents.extraction import wire
 from documents.extraction.base import Limits
@@ -27,6 +30,7 @@ from documents.extraction.errors import (
     too_much_memory,
     unreadable,
 )
+from documents.extraction.programs import become_program
 from documents.extraction.registry import FORMATS, load_extractor
 from documents.extraction.sandbox import die_with_parent, leave_network, limit_resources
 
@@ -34,11 +38,17 @@ READY = b"ready"
 STATUS = struct.Struct(">iB")  # wait status, whether it was killed for its time
 MOST_REQUEST_BYTES = 4096
 _FILE, _ANSWER = 3, 4  # descriptors in the child
+_PATH = Path(f"/dev/fd/{_FILE}")
 
 
 @dataclass(frozen=True)
 class Job:
-    """A child at work."""
+    """A child at work.
+
+    Attributes:
+        status: descriptor to which it is told how the child ended.
+        deadline: when it is ended, on the monotonic clock.
+    """
 
     status: int
     deadline: float
@@ -48,7 +58,9 @@ def main(control_descriptor: int) -> None:
     """Serve requests until the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     for format in FORMATS:
-        load_extractor(format.extensions[0]).warm_up()
+        if format.extractor:
+            load_extractor(format.extensions[0]).warm_up()
+    _page_images().warm_up()
     leave_network()
     # Anything on standard error up to here is a fault of the installation; afterwards it would be
     # the parsers' complaints about files.
@@ -122,7 +134,7 @@ class _Server:
         for pid, job in self._jobs.items():
             if job.deadline <= now and pid not in self._killed:
                 self._killed.add(pid)
-                os.kill(pid, signal.SIGKILL)  # not reaped yet, so the number is still its own
+                _kill(pid)  # not reaped yet, so the number is still its own
 
     def _reap(self) -> None:
         while self._jobs:
@@ -130,6 +142,7 @@ class _Server:
             if pid == 0:
                 return
             job = self._jobs.pop(pid)
+            _kill_group(pid)  # what a program has started and left behind
             with contextlib.suppress(OSError):
                 os.write(job.status, STATUS.pack(status, pid in self._killed))
             os.close(job.status)
@@ -137,8 +150,19 @@ class _Server:
 
     def _end(self) -> None:
         for pid in self._jobs:
-            os.kill(pid, signal.SIGKILL)
+            _kill(pid)
         os._exit(0)
+
+
+def _kill(child: int) -> None:
+    os.kill(child, signal.SIGKILL)
+    _kill_group(child)
+
+
+def _kill_group(child: int) -> None:
+    """End the processes of a child that leads a group; others have none of this number."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child, signal.SIGKILL)
 
 
 def _become_child(file: int, answer: int, parent: int) -> None:
@@ -152,21 +176,27 @@ def _become_child(file: int, answer: int, parent: int) -> None:
     os.closerange(_ANSWER + 1, 65_536)
 
 
-def _run(request: dict[str, int | str]) -> None:
-    """Read the file and write the answer: its length, then itself."""
-    limit_resources(memory_bytes=int(request["memory_bytes"]), cpu_s=int(request["cpu_s"]))
-    limits = Limits(pages=int(request["pages"]), characters=int(request["characters"]))
-    answer = _answer(str(request["extension"]), limits)
+def _run(request: dict[str, Any]) -> None:
+    """Do what is asked, answer, and end."""
+    memory_bytes, cpu_s = int(request["memory_bytes"]), int(request["cpu_s"])
+    if request["do"] == "run":
+        limit_resources(
+            memory_bytes=memory_bytes,
+            cpu_s=cpu_s,
+            written_bytes=int(request["written_bytes"]),
+            processes=bool(request["processes"]),
+        )
+        become_program(request["arguments"], request["folder"], source=_FILE, answer=_ANSWER)
+    limit_resources(memory_bytes=memory_bytes, cpu_s=cpu_s)
+    answer = _answer(request)
     with open(_ANSWER, "wb", closefd=False) as pipe:
-        pipe.write(wire.LENGTH.pack(len(answer)))
         pipe.write(answer)
     os._exit(0)
 
 
-def _answer(extension: str, limits: Limits) -> bytes:
+def _answer(request: dict[str, Any]) -> bytes:
     try:
-        document = load_extractor(extension).extract(Path(f"/dev/fd/{_FILE}"), limits)
-        return wire.encode_document(document)
+        return JOBS[request["do"]](_PATH, request)
     except ExtractionError as error:
         return wire.encode_error(error)
     except MemoryError:
@@ -178,10 +208,46 @@ def _answer(extension: str, limits: Limits) -> bytes:
     return wire.encode_error(too_much_memory())
 
 
+def _extract(path: Path, request: dict[str, Any]) -> bytes:
+    """Answer with the text of a file."""
+    limits = Limits(
+        pages=int(request["pages"]),
+        characters=int(request["characters"]),
+        attachments=int(request["attachments"]),
+        attachment_bytes=int(request["attachment_bytes"]),
+    )
+    return wire.encode_document(load_extractor(str(request["extension"])).extract(path, limits))
+
+
+def _picture(path: Path, request: dict[str, Any]) -> bytes:
+    """Answer with the picture of a page, to recognize text in."""
+    extractor = load_extractor(str(request["extension"]))
+    return wire.encode_picture(extractor.picture(path, int(request["page"])))
+
+
+def _page_image(path: Path, request: dict[str, Any]) -> bytes:
+    """Answer with what a reader of the page is shown."""
+    answer: bytes = _page_images().answer(path, request)
+    return answer
+
+
+def _page_images() -> Any:
+    """Return the module that draws pages, which imports parsers: not for the parent."""
+    return import_module("documents.extraction.page_images")
+
+
 def _place_of(error: Exception) -> str:
     """Return what happened where, without the message, which may quote the document."""
     place = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__} in {Path(place.filename).name}:{place.lineno}"
+
+
+JOBS: dict[str, Callable[[Path, dict[str, Any]], bytes]] = {
+    "extract": _extract,
+    "picture": _picture,
+    "measure_page": _page_image,
+    "render_page": _page_image,
+}
 
 
 if __name__ == "__main__":

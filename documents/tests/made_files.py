@@ -5,6 +5,8 @@ import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from PIL import Image, ImageDraw, ImageFont
+
 from documents.extraction.base import Limits
 
 REAL_FILES = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -65,6 +67,31 @@ def column(*lines: str, left: float = 72, top: float = 700, size: float = 11) ->
     return [(left, top - 1.2 * size * place, size, line) for place, line in enumerate(lines)]
 
 
+def picture(*lines: str, format: str = "PNG", pages: int = 1) -> bytes:
+    """Return a picture of these lines, printed black on white, with one line in a TIFF's page."""
+    sheets = [_sheet(lines)] if pages == 1 else [_sheet([line]) for line in lines]
+    out = io.BytesIO()
+    more = {} if pages == 1 else {"save_all": True, "append_images": sheets[1:]}
+    sheets[0].save(out, format, **more)
+    return out.getvalue()
+
+
+def scanned_pdf(*lines: str) -> bytes:
+    """Return a PDF with a page for each line, which is a picture of it."""
+    sheets = [_sheet([line]) for line in lines]
+    out = io.BytesIO()
+    sheets[0].save(out, "PDF", save_all=True, append_images=sheets[1:], resolution=150)
+    return out.getvalue()
+
+
+def _sheet(lines: Sequence[str]) -> Image.Image:
+    sheet = Image.new("L", (1200, 300 + 60 * len(lines)), "white")
+    draw = ImageDraw.Draw(sheet)
+    for place, line in enumerate(lines):
+        draw.text((100, 100 + 60 * place), line, fill="black", font=ImageFont.load_default(36))
+    return sheet
+
+
 def docx(write: Callable[..., None]) -> bytes:
     """Return what `write` writes into a new Word document."""
     from docx import Document
@@ -90,3 +117,15 @@ def archive(parts: dict[str, bytes]) -> bytes:
         for name, data in parts.items():
             made.writestr(name, data)
     return out.getvalue()
+
+
+def odf(kind: str, body: str, *, styles: str = "", manifest: str = "") -> bytes:
+    """Return an OpenDocument file with this XML as its body, of a kind such as "text"."""
+    names = ["office", "style", "text", "table", "draw", "presentation", "fo", "xlink", "dc"]
+    spaces = "".join(f' xmlns:{name}="urn:{name}"' for name in names)
+    content = (
+        f"<office:document-content{spaces}><office:automatic-styles>{styles}"
+        f"</office:automatic-styles><office:body><office:{kind}>{body}</office:{kind}>"
+        "</office:body></office:document-content>"
+    )
+    return archive({"content.xml": content.encode(), "META-INF/manifest.xml": manifest.encode()})

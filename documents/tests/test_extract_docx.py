@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from documents.extraction import office_package
+from documents.extraction import archive as archives
 from documents.extraction.base import ExtractedDocument
 from documents.extraction.docx import DocxExtractor
 from documents.extraction.errors import ExtractionError
@@ -159,7 +159,7 @@ def test_an_archive_that_unpacks_to_too_much_is_refused_by_what_it_declares(read
 def test_all_parts_together_may_not_unpack_to_too_much(
     read, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(office_package, "_MOST_BYTES", 10_000)
+    monkeypatch.setattr(archives, "_MOST_BYTES", 10_000)
     relations = b"<Relationships><!--" + b"x" * 9_000 + b"--></Relationships>"
     body = f"<w:p>{run('word ' * 1_000)}</w:p>"
     assert read(bare_docx(body)).pages

@@ -7,7 +7,7 @@ import pytest
 from documents.extraction.base import ExtractedDocument, Limits
 from documents.extraction.errors import ExtractionError
 from documents.extraction.pdf import PdfExtractor
-from documents.tests.made_files import LIMITS, column, pdf
+from documents.tests.made_files import LIMITS, column, pdf, scanned_pdf
 
 
 @pytest.fixture
@@ -104,10 +104,16 @@ def test_headers_and_footers_of_most_pages_are_dropped(read) -> None:
     ]
 
 
-def test_a_pdf_without_text_is_called_scanned(read) -> None:
-    with pytest.raises(ExtractionError, match="Run OCR on it") as raised:
+def test_a_pdf_of_blank_pages_is_empty(read) -> None:
+    with pytest.raises(ExtractionError, match="no text in it") as raised:
         read(pdf([[], []]))
-    assert (raised.value.code, raised.value.may_pass) == ("no_text", False)
+    assert (raised.value.code, raised.value.may_pass) == ("empty", False)
+
+
+def test_pages_that_are_pictures_are_called_scans(read) -> None:
+    document = read(scanned_pdf("one", "two"))
+    assert [page.text for page in document.pages] == ["", ""]
+    assert document.scans == (1, 2)
 
 
 def test_a_pdf_with_a_password_says_what_to_do(read) -> None:

@@ -12,8 +12,15 @@ import psutil
 import pytest
 
 from documents.exceptions import DocumentFailure
-from documents.extraction import runner, wire, zygote
-from documents.extraction.base import ExtractedDocument, ExtractedPage, Heading, Limits
+from documents.extraction import wire, zygote
+from documents.extraction.base import (
+    Attachment,
+    ExtractedDocument,
+    ExtractedPage,
+    Heading,
+    Limits,
+)
+from documents.extraction.children import check_end, zygote_pid
 from documents.extraction.errors import ExtractionError
 from documents.extraction.runner import extract_file
 from documents.tests.made_files import column, pdf
@@ -37,7 +44,7 @@ def failure_of(path: Path, extension: str) -> DocumentFailure:
 
 
 def zygote_of_this_process() -> psutil.Process:
-    return psutil.Process(runner._runner.get()._process.pid)
+    return psutil.Process(zygote_pid())
 
 
 def test_the_text_comes_back(text_file: Path) -> None:
@@ -47,11 +54,11 @@ def test_the_text_comes_back(text_file: Path) -> None:
 
 
 def test_an_extractors_own_words_reach_the_user(tmp_path: Path) -> None:
-    path = tmp_path / "scan.pdf"
+    path = tmp_path / "blank.pdf"
     path.write_bytes(pdf([[]]))
     failure = failure_of(path, "pdf")
-    assert (failure.code, failure.may_pass) == ("no_text", False)
-    assert "Run OCR on it" in failure.message
+    assert (failure.code, failure.may_pass) == ("empty", False)
+    assert "there is no text in it" in failure.message
 
 
 def test_threads_read_at_the_same_time_and_get_their_own(tmp_path: Path) -> None:
@@ -154,7 +161,7 @@ def test_how_a_child_ended_decides_whether_to_try_again(
     status: int, killed: bool, code: str, may_pass: bool
 ) -> None:
     with pytest.raises(ExtractionError) as raised:
-        runner._check_end(status, killed)
+        check_end(status, killed, 120)
     assert (raised.value.code, raised.value.may_pass) == (code, may_pass)
 
 
@@ -164,7 +171,15 @@ def test_a_fault_of_a_parser_is_a_failure_with_a_sentence(monkeypatch) -> None:
 
     monkeypatch.setattr(zygote, "load_extractor", broken)
     with pytest.raises(ExtractionError) as raised:
-        wire.decode(zygote._answer("txt", Limits(1, 1)), Limits(1, 1))
+        request = {
+            "do": "extract",
+            "extension": "txt",
+            "pages": 1,
+            "characters": 1,
+            "attachments": 0,
+            "attachment_bytes": 0,
+        }
+        wire.decode(zygote._answer(request), Limits(1, 1))
     assert raised.value.code == "unreadable"
     (cause,) = raised.value.__notes__
     assert cause.startswith("KeyError in test_extract_runner.py:")
@@ -208,10 +223,11 @@ import os, sys
 from pathlib import Path
 import django
 django.setup()
-from documents.extraction import runner
-runner.extract_file(Path(sys.argv[1]), extension="txt")
-print(runner._runner.get()._process.pid, flush=True)
-runner.extract_file(Path(sys.argv[2]), extension="md")
+from documents.extraction.children import zygote_pid
+from documents.extraction.runner import extract_file
+extract_file(Path(sys.argv[1]), extension="txt")
+print(zygote_pid(), flush=True)
+extract_file(Path(sys.argv[2]), extension="md")
 """
 
 
@@ -235,32 +251,56 @@ def test_no_reader_outlives_a_worker_that_was_killed(tmp_path: Path, text_file: 
 
 
 def test_what_a_child_says_is_carried_exactly() -> None:
-    document = ExtractedDocument((PAGE, ExtractedPage(2, "")), "Title")
-    assert wire.decode(wire.encode_document(document), Limits(5, 1_000)) == document
+    attached = (Attachment("ü.bin", b"\0\xff"), Attachment("empty", b""), Attachment("b", b"end"))
+    document = ExtractedDocument(
+        (PAGE, ExtractedPage(2, "")), "Title", ("Page 2 has no text.",), attached, (2,)
+    )
+    assert wire.decode(wire.encode_document(document), Limits(5, 1_000, 3, 10)) == document
+
+
+def said(json: bytes, contents: bytes = b"") -> bytes:
+    return wire.LENGTH.pack(len(json)) + json + contents
+
+
+REST = b'"warnings":[],"attachments":[],"scans":[]}'
 
 
 @pytest.mark.parametrize(
-    "said",
+    "answer",
     [
         b"",
         b"\xff",
-        b"[]",
-        b"{}",
-        b"[" * 100_000,
-        b'{"title":"","pages":[]}',
-        b'{"title":1,"pages":[[1,"a",[]]]}',
-        b'{"title":"","pages":[[2,"a",[]]]}',
-        b'{"title":"","pages":[[1,"a",[]],[2,"b",[]],[3,"c",[]]]}',
-        b'{"title":"","pages":[[1,"' + b"a" * 300 + b'",[]]]}',
-        b'{"title":"","pages":[[1,"\\u0000",[]]]}',
-        b'{"title":"","pages":[[1,"\\ud800",[]]]}',
-        b'{"title":"","pages":[[1,"a",[[9,1,"x"]]]]}',
-        b'{"title":"","pages":[[1,"a",[["0",1,"x"]]]]}',
-        b'{"error":{"message":"' + b"a" * 1000 + b'","code":"x","may_pass":false}}',
-        b'{"error":{}}',
-        b'{"error":{"message":"m","code":"x","may_pass":false,"cause":1}}',
+        wire.LENGTH.pack(2**63),
+        said(b"[]"),
+        said(b"{}"),
+        said(b"[" * 100_000),
+        said(b'{"title":"","pages":[],' + REST),
+        said(b'{"title":1,"pages":[[1,"a",[]]],' + REST),
+        said(b'{"title":"","pages":[[2,"a",[]]],' + REST),
+        said(b'{"title":"","pages":[[1,"a",[]],[2,"b",[]],[3,"c",[]]],' + REST),
+        said(b'{"title":"","pages":[[1,"' + b"a" * 300 + b'",[]]],' + REST),
+        said(b'{"title":"","pages":[[1,"\\u0000",[]]],' + REST),
+        said(b'{"title":"","pages":[[1,"\\ud800",[]]],' + REST),
+        said(b'{"title":"","pages":[[1,"a",[[9,1,"x"]]]],' + REST),
+        said(b'{"title":"","pages":[[1,"a",[["0",1,"x"]]]],' + REST),
+        said(b'{"title":"","pages":[[1,"a",[]]],' + REST, b"more"),
+        said(b'{"title":"","pages":[[1,"a",[]]],' + REST.replace(b'scans":[', b'scans":[2')),
+        said(b'{"title":"","pages":[[1,"a",[]]],' + REST.replace(b'nings":[', b'nings":[1')),
+        said(b'{"title":"","pages":[[1,"a",[]]],' + REST.replace(b'ments":[', b'ments":[["",1]')),
+        said(
+            b'{"title":"","pages":[[1,"a",[]]],' + REST.replace(b'ments":[', b'ments":[["",4]'),
+            b"more",
+        ),
+        said(b'{"error":{"message":"' + b"a" * 1000 + b'","code":"x","may_pass":false}}'),
+        said(b'{"error":{}}'),
+        said(b'{"error":{"message":"m","code":"x","may_pass":false,"cause":1}}'),
     ],
 )
-def test_a_child_that_says_anything_else_is_not_believed(said: bytes) -> None:
+def test_a_child_that_says_anything_else_is_not_believed(answer: bytes) -> None:
     with pytest.raises(wire.WireError):
-        wire.decode(said, Limits(pages=2, characters=100))
+        wire.decode(answer, Limits(pages=2, characters=100, attachments=1, attachment_bytes=3))
+
+
+def test_the_unchanged_form_of_these_answers_is_believed() -> None:
+    page = b'{"title":"","pages":[[1,"a",[]]],' + REST
+    assert wire.decode(said(page), Limits(2, 100)) == ExtractedDocument((ExtractedPage(1, "a"),))

@@ -1,10 +1,12 @@
 """Sends an original as a download that no browser runs or shows inside a page."""
 
 from collections.abc import AsyncIterator
+from typing import IO
 
 from asgiref.sync import sync_to_async
 from django.http import FileResponse
 
+from accounts.models import User
 from documents.models import Document
 from knowledge.lib.errors import NotFound
 
@@ -23,8 +25,35 @@ class DownloadResponse(FileResponse):
             yield block
 
 
-def download(document: Document) -> DownloadResponse:
+class _WatchedFile:
+    """A file that is read only while its document is there and its reader may have it."""
+
+    def __init__(self, file: IO[bytes], document: Document, reader: User) -> None:
+        self._file = file
+        self._readable = Document.objects.visible_to(reader).filter(pk=document.pk)
+
+    def read(self, size: int) -> bytes:
+        """Return the next block.
+
+        Raises:
+            NotFound: the document has gone. Nothing can be told to whoever downloads it any more,
+                but that the transfer breaks off.
+        """
+        # SECURITY: an open file outlives its removal, and a slow transfer takes hours.
+        if not self._readable.exists():
+            raise NotFound("The document was deleted or is no longer shared with you.")
+        return self._file.read(size)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def download(document: Document, *, reader: User) -> DownloadResponse:
     """Return the stored file under the name that it came with.
+
+    Args:
+        reader: who gets it, asked again for each block.
 
     Raises:
         NotFound: it has been removed meanwhile.
@@ -34,7 +63,7 @@ def download(document: Document) -> DownloadResponse:
     except FileNotFoundError:
         raise NotFound("The file of this document is no longer stored.") from None
     response = DownloadResponse(
-        file,
+        _WatchedFile(file, document, reader),
         as_attachment=True,
         filename=document.filename,
         content_type=document.content_type,

@@ -3,9 +3,13 @@
 import asyncio
 
 import pytest
+from asgiref.sync import sync_to_async
 
 from accounts.models import AuditEvent
+from documents import services
 from documents.downloads import download
+from documents.models import Document
+from knowledge.lib.errors import NotFound
 
 pytestmark = pytest.mark.django_db
 
@@ -49,12 +53,42 @@ def test_a_file_that_is_gone_is_not_found(api_as, page_as, upload, owner, media)
     assert api_as(owner).get(f"/api/documents/{document.pk}/file").status_code == 404
 
 
-def test_an_asgi_server_sends_it_block_by_block(upload):
-    answer = download(upload(b"x" * 200_000))
+async def received_from(answer) -> list[bytes]:
+    return [block async for block in answer]
 
-    async def blocks() -> list[bytes]:
-        return [block async for block in answer]
 
-    received = asyncio.run(blocks())
+@pytest.mark.django_db(transaction=True)
+def test_an_asgi_server_sends_it_block_by_block(upload, owner):
+    answer = download(upload(b"x" * 200_000), reader=owner)
+    received = asyncio.run(received_from(answer))
     assert b"".join(received) == b"x" * 200_000
     assert max(map(len, received)) == 64 * 1024
+
+
+@pytest.mark.parametrize("server", ["asgi", "wsgi"])
+@pytest.mark.django_db(transaction=True)
+def test_a_download_under_way_breaks_off_when_the_document_goes(
+    upload, owner, colleague, admin, server
+):
+    for reader, goes in (
+        (owner, lambda shared: services.delete_document(document=shared, actor=admin)),
+        (colleague, lambda shared: Document.objects.update(visibility="private")),
+    ):
+        shared = upload(b"x" * 300_000, visibility="organization")
+        answer = download(shared, reader=reader)
+        received: list[bytes] = []
+
+        async def receive(answer=answer, received=received, goes=goes, shared=shared) -> None:
+            async for block in answer:
+                received.append(block)
+                await sync_to_async(goes)(shared)
+
+        with pytest.raises(NotFound):
+            if server == "asgi":
+                asyncio.run(receive())
+            else:
+                for block in answer.streaming_content:
+                    received.append(block)
+                    goes(shared)
+        assert [len(block) for block in received] == [64 * 1024]
+        answer.close()

@@ -3,10 +3,11 @@
 import uuid
 from collections.abc import Iterable, Sequence
 
+from django.db import transaction
 from django.urls import reverse
 
 from accounts.models import User
-from documents.models import DocumentChunk
+from documents.models import Document, DocumentChunk
 from rag.models import Message, MessageSource
 from rag.retrieval import Passage
 from rag.turn_events import Source
@@ -58,6 +59,16 @@ def is_withheld(*, message: Message, sources: Sequence[Source]) -> bool:
     return message.sources.filter(number__in=gone, used=True).exists()
 
 
+def are_readable(*, user: User, passages: Sequence[Passage]) -> bool:
+    """Tell whether the documents of all passages are there, and the user may read them, now."""
+    documents = {passage.document_id for passage in passages}
+    if not documents:
+        return True
+    readable = Document.objects.completed().visible_to(user).filter(pk__in=documents)
+    return readable.order_by().count() == len(documents)
+
+
+@transaction.atomic  # a document that goes between the two would make the second fail
 def keep_sources(
     *, message: Message, user: User, passages: Sequence[Passage]
 ) -> tuple[Passage, ...]:

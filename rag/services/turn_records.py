@@ -128,8 +128,8 @@ def open_turn(*, user: User, message_id: uuid.UUID) -> OpenTurn | None:
 def _history(message: Message, user: User) -> tuple[PastTurn, ...]:
     """Return the turns before a message.
 
-    SECURITY: an answer whose passages the user can no longer read is left out, and with it the
-    wording that a model may have made from it; the user's own question stays.
+    SECURITY: an answer whose passages the user can no longer read is left out, and with it every
+    wording that a model may have made from it, then or later; the user's own questions stay.
     """
     past = list(
         Message.objects.answers()
@@ -139,15 +139,17 @@ def _history(message: Message, user: User) -> tuple[PastTurn, ...]:
     )
     sources = sources_of(messages=past, user=user)
     turns = []
+    was_hidden = False
     for answer in reversed(past):
         if answer.question is None or (answer.content and not answer.search_query):
             continue  # a greeting is nothing that a question could refer to
         asked = answer.question.content
         is_hidden = is_withheld(message=answer, sources=sources[answer.pk])
+        was_hidden = was_hidden or is_hidden
         turns.append(
             PastTurn(
                 question=asked,
-                searched=asked if is_hidden else answer.search_query or asked,
+                searched=asked if was_hidden else answer.search_query or asked,
                 answer=None if is_hidden else answer.content or None,
             )
         )
@@ -198,8 +200,9 @@ def _write(message: Message, settlement: Settlement) -> None:
     message.total_ms = settlement.total_ms
     message.save()
     message.sources.filter(number__in=answer.cited).update(cited=True)
-    # "I don't know" holds nothing of any document.
-    if not settlement.uses_all or answer.text in ("", DONT_KNOW):
+    # "I don't know" holds nothing of any document; the citation of what was cut off was to come.
+    is_complete = settlement.status == Message.Status.COMPLETED
+    if (is_complete and not settlement.uses_all) or answer.text in ("", DONT_KNOW):
         message.sources.exclude(number__in=answer.cited).update(used=False)
 
 

@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
+from functools import partial
 from logging import getLogger
 
 from asgiref.sync import async_to_sync, sync_to_async
@@ -27,8 +28,9 @@ from rag.llm.metering import MeteredCall
 from rag.llm.registry import get_chat_model
 from rag.models import Message
 from rag.retrieval import retrieve
-from rag.services.sources import found_sources, keep_sources, message_sources
+from rag.services.sources import are_readable, found_sources, keep_sources, message_sources
 from rag.services.turn_records import OpenTurn, Settlement, open_turn, settle_turn, start_turn
+from rag.services.watched_text import Withdrawn, while_readable
 from rag.turn_events import (
     Source,
     SourcesFound,
@@ -129,6 +131,9 @@ async def stream_turn(
         # The stop button, a closed tab, Ctrl-C: keep what was produced.
         await writer.settle(Message.Status.STOPPED)
         raise
+    except Withdrawn:
+        await writer.settle(Message.Status.STOPPED)
+        yield TurnDone(message_id)  # whoever reads the message now finds it withheld
     except AppError as error:
         await writer.settle(Message.Status.FAILED, error.message)
         yield TurnFailed(error.code, error.message, error.retry_after_s)
@@ -200,8 +205,13 @@ class _Writer:
         )
         self.stream = AnswerStream(question=self.searched, passages=kept, model=self.model)
         yield SourcesFound(found_sources(kept))
-        async with aclosing(self.stream.pieces()) as pieces:
-            async for text in pieces:
+        # SECURITY: a document may go while a model still tells what stands in it.
+        still_readable = partial(sync_to_async(are_readable), user=user, passages=kept)
+        async with (
+            aclosing(self.stream.pieces()) as pieces,
+            aclosing(while_readable(pieces, still_readable)) as shown,
+        ):
+            async for text in shown:
                 yield TokenArrived(text)
 
     async def _understand(self, model: ChatModel) -> str:

@@ -7,6 +7,7 @@ import pytest
 from rag.index import registry
 from rag.llm.fake import FakeChatModel
 from rag.llm.registry import get_chat_model
+from rag.services import watched_text
 
 
 @pytest.fixture(autouse=True)
@@ -15,6 +16,12 @@ def fresh_indexes(settings, tmp_path) -> Iterator[None]:
     yield
     registry.get_vector_index.cache_clear()
     registry.get_lexical_index.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def each_piece_alone(monkeypatch) -> None:
+    """Let each piece of an answer be an event of its own, however fast they come."""
+    monkeypatch.setattr(watched_text, "LOOK_EVERY_S", 0.0)
 
 
 @pytest.fixture

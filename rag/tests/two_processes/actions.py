@@ -1,7 +1,9 @@
 """What either process can be told to do: plain values in, plain values out."""
 
+import os
+import signal
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,6 +46,20 @@ def upload(*, owner: str, text: str, visibility: str, teams: list[str]) -> str:
 
 def ingest() -> int:
     """Ingest whatever waits."""
+    return ingest_waiting()
+
+
+def ingest_dying_of(*, words: str) -> int:
+    """Ingest whatever waits; be killed as by a fault of the model when it meets the words."""
+    embedder = get_embedder()
+    embed = embedder.embed_passages
+
+    def embed_or_die(texts: Sequence[str]) -> Any:
+        if any(words in text for text in texts):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return embed(texts)
+
+    embedder.embed_passages = embed_or_die  # type: ignore[method-assign]
     return ingest_waiting()
 
 
@@ -156,6 +172,7 @@ ACTIONS: dict[str, Callable[..., Any]] = {
     for action in (
         upload,
         ingest,
+        ingest_dying_of,
         fail,
         abandon,
         retry,

@@ -2,18 +2,19 @@
 
 from django.urls import path
 
-from documents import views
+from documents.views import documents, pages
 
 app_name = "documents"
 urlpatterns = [
-    path("", views.document_list, name="list"),
-    path("upload", views.upload, name="upload"),
-    path("status", views.status, name="status"),
-    path("<uuid:document_id>", views.detail, name="detail"),
-    path("<uuid:document_id>/pages/<int:number>", views.page, name="page"),
-    path("<uuid:document_id>/passages", views.passages, name="passages"),
-    path("<uuid:document_id>/file", views.file, name="file"),
-    path("<uuid:document_id>/share", views.share, name="share"),
-    path("<uuid:document_id>/retry", views.retry, name="retry"),
-    path("<uuid:document_id>/delete", views.delete, name="delete"),
+    path("", documents.document_list, name="list"),
+    path("upload", documents.upload, name="upload"),
+    path("status", documents.status, name="status"),
+    path("<uuid:document_id>", documents.detail, name="detail"),
+    path("<uuid:document_id>/pages/<int:number>", pages.page, name="page"),
+    path("<uuid:document_id>/pages/<int:number>/image", pages.page_image, name="page-image"),
+    path("<uuid:document_id>/passages", pages.passages, name="passages"),
+    path("<uuid:document_id>/file", documents.file, name="file"),
+    path("<uuid:document_id>/share", documents.share, name="share"),
+    path("<uuid:document_id>/retry", documents.retry, name="retry"),
+    path("<uuid:document_id>/delete", documents.delete, name="delete"),
 ]

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from django.urls import reverse
 from rest_framework import serializers
 
 from accounts.models import Team, User
 from documents.models import Document, Page
+from documents.page_images import has_images
 
 
 class DocumentSerializer(serializers.ModelSerializer[Document]):
@@ -41,11 +43,19 @@ class PageSerializer(serializers.ModelSerializer[Page]):
     """The text of one page; the spans of chunks count characters of it."""
 
     page_count = serializers.IntegerField(source="document.page_count", read_only=True)
+    image_url = serializers.SerializerMethodField(
+        help_text="Where its picture is; null for formats whose pages are not drawn."
+    )
 
     class Meta:
         model = Page
-        fields = ["document_id", "number", "page_count", "text"]
+        fields = ["document_id", "number", "page_count", "text", "image_url"]
         read_only_fields = fields
+
+    def get_image_url(self, page: Page) -> str | None:
+        if not has_images(page.document):
+            return None
+        return reverse("api-document-page-image", args=[page.document_id, page.number])
 
 
 class SharingSerializer(serializers.Serializer[Document]):
@@ -89,4 +99,12 @@ class DocumentFilterSerializer(serializers.Serializer[Any]):
     status = serializers.ChoiceField(choices=Document.Status.choices, required=False)
     search = serializers.CharField(
         required=False, max_length=255, allow_blank=True, help_text="A part of the file name."
+    )
+
+
+class PageImageSerializer(serializers.Serializer[Any]):
+    """How large a picture is asked for."""
+
+    width = serializers.IntegerField(
+        required=False, help_text="Pixels; the next larger of 800, 1200 and 1800 is given."
     )

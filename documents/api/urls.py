@@ -20,4 +20,9 @@ urlpatterns = [
         _view({"get": "page"}),
         name="api-document-page",
     ),
+    path(
+        "documents/<uuid:document_id>/pages/<int:number>/image",
+        _view({"get": "page_image"}),
+        name="api-document-page-image",
+    ),
 ]

@@ -18,12 +18,14 @@ from documents import services
 from documents.api.serializers import (
     DocumentFilterSerializer,
     DocumentSerializer,
+    PageImageSerializer,
     PageSerializer,
     SharingSerializer,
     UploadSerializer,
 )
 from documents.downloads import download
 from documents.models import Document, Page
+from documents.previews import image_answer
 from documents.querysets import DocumentQuerySet
 from documents.upload_limit import oversized
 
@@ -143,7 +145,7 @@ class DocumentViewSet(
     @action(detail=True, methods=["get"])
     def file(self, request: Request, document_id: uuid.UUID) -> HttpResponseBase:
         document = self.get_object()
-        response = download(document)
+        response = download(document, reader=_caller(request))
         services.record_download(document=document, actor=_caller(request))
         return response
 
@@ -153,12 +155,31 @@ class DocumentViewSet(
     )
     @action(detail=True, methods=["get"])
     def page(self, request: Request, document_id: uuid.UUID, number: int) -> Response:
-        pages = (
-            Page.objects.visible_to(_caller(request))
-            .filter(document_id=document_id)
-            .select_related("document")
-        )
-        return Response(PageSerializer(get_object_or_404(pages, number=number)).data)
+        return Response(PageSerializer(self._page(document_id, number)).data)
+
+    @extend_schema(
+        summary="Show the picture of a page",
+        description=(
+            "As WebP, for documents whose pages are drawn (PDF). Asks to be revalidated: send the "
+            "`ETag` back as `If-None-Match`."
+        ),
+        parameters=[PageImageSerializer],
+        responses={
+            (200, "image/webp"): OpenApiTypes.BINARY,
+            304: OpenApiResponse(description="The picture that you have is still right."),
+            404: _NOT_FOUND,
+            422: OpenApiResponse(description="The page cannot be drawn; its text can be read."),
+            503: OpenApiResponse(description="Too many pages are being drawn; see `Retry-After`."),
+        },
+    )
+    @action(detail=True, methods=["get"])
+    def page_image(self, request: Request, document_id: uuid.UUID, number: int) -> HttpResponseBase:
+        page = self._page(document_id, number)
+        return image_answer(request._request, page.document, number)
+
+    def _page(self, document_id: uuid.UUID, number: int) -> Page:
+        pages = Page.objects.visible_to(_caller(self.request)).filter(document_id=document_id)
+        return get_object_or_404(pages.select_related("document"), number=number)
 
     def _answer(self, document: Document, code: int = status.HTTP_200_OK) -> Response:
         return Response(self.get_serializer(document).data, status=code)

@@ -17,7 +17,7 @@ Upload = Callable[..., Document]
 
 @pytest.fixture(autouse=True)
 def media(settings: Any, tmp_path: Path) -> Path:
-    settings.MEDIA_ROOT = tmp_path / "media"
+    settings.MEDIA_ROOT, settings.PAGE_CACHE_DIR = tmp_path / "media", tmp_path / "page_cache"
     return tmp_path / "media"
 
 

@@ -46,6 +46,7 @@ def test_a_page_is_its_text(api_as, completed, owner):
         "number": 2,
         "page_count": 2,
         "text": "Second page.",
+        "image_url": None,
     }
     assert api_as(owner).get(f"/api/documents/{document.pk}/pages/3").status_code == 404
 
@@ -93,6 +94,7 @@ def test_the_schema_describes_every_operation(capsys):
         ("/api/documents/{document_id}/retry", "post"),
         ("/api/documents/{document_id}/file", "get"),
         ("/api/documents/{document_id}/pages/{number}", "get"),
+        ("/api/documents/{document_id}/pages/{number}/image", "get"),
     }
     assert all(op["tags"] == ["Documents"] and op["summary"] for op in mine.values())
     content = mine["/api/documents", "post"]["requestBody"]["content"]

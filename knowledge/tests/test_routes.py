@@ -24,6 +24,7 @@ TABLE = """
                                                 nobody owner colleague teammate admin rival rival_admin operator
 GET    /documents/{document}                     login   200   404       200     200   404      404        404
 GET    /documents/{document}/pages/1             login   200   404       200     200   404      404        404
+GET    /documents/{document}/pages/1/image       login   422   404       422     422   404      404        404
 GET    /documents/{document}/passages            login   200   404       200     200   404      404        404
 GET    /documents/{document}/file                login   200   404       200     200   404      404        404
 POST   /documents/{document}/share               login   302   404       403     302   404      404        404
@@ -52,6 +53,7 @@ DELETE /api/documents/{document}                  401    403   404       403    
 POST   /api/documents/{document}/retry            401    409   404       403     409   404      404        404
 GET    /api/documents/{document}/file             401    200   404       200     200   404      404        404
 GET    /api/documents/{document}/pages/1          401    200   404       200     200   404      404        404
+GET    /api/documents/{document}/pages/1/image    401    422   404       422     422   404      404        404
 GET    /api/conversations/{conversation}          401    200   404       404     404   404      404        404
 PATCH  /api/conversations/{conversation}          401    200   404       404     404   404      404        404
 DELETE /api/conversations/{conversation}          401    204   404       404     404   404      404        404

@@ -1,4 +1,4 @@
-"""The document pages: list, upload, one document, one page of its text."""
+"""The document pages: list, upload, one document, and what can be done with it."""
 
 import uuid
 from typing import Any
@@ -6,9 +6,7 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib import messages
-from django.core.paginator import Page as ListPage
-from django.core.paginator import Paginator
-from django.db.models import Count, QuerySet
+from django.db.models import Count
 from django.db.models.functions import Substr
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
@@ -23,22 +21,15 @@ from documents.downloads import download
 from documents.extraction.registry import FORMATS
 from documents.filenames import display_name
 from documents.forms import DocumentFilterForm, SharingForm, UploadForm
-from documents.models import Document, Page
-from documents.passages import mark
+from documents.models import Document
 from documents.upload_limit import oversized
-from knowledge.lib.errors import AppError, NotFound
-from knowledge.lib.htmx import HtmxHttpRequest
+from documents.views.lookup import SignedInRequest, list_page, visible_document
+from knowledge.lib.errors import AppError
+from knowledge.lib.failures import translated
 
 _DOCUMENTS_A_LIST = 25
 _PAGES_A_LIST = 50
-_PASSAGES_A_LIST = 20
 _SNIPPET_CHARACTERS = 300  # more than two lines, where the style cuts it
-
-
-class SignedInRequest(HtmxHttpRequest):
-    """A request that LoginRequiredMiddleware let through, for type checkers."""
-
-    user: User
 
 
 @require_GET
@@ -50,7 +41,7 @@ def document_list(request: SignedInRequest) -> HttpResponse:
     found = visible.search(chosen.get("search", "")).newest_first()
     if "status" in chosen:
         found = found.filter(status=chosen["status"])
-    shown = _list_page(found.select_related("uploaded_by"), request, _DOCUMENTS_A_LIST)
+    shown = list_page(found.select_related("uploaded_by"), request, _DOCUMENTS_A_LIST)
     context = {
         "filters": filters,
         "is_filtered": bool(chosen),
@@ -101,44 +92,14 @@ def upload(request: SignedInRequest) -> HttpResponse:
 @require_GET
 def detail(request: SignedInRequest, document_id: uuid.UUID) -> HttpResponse:
     """Show one document: its facts, who may read it, its pages."""
-    return _render_detail(request, _visible(request, document_id))
-
-
-@require_GET
-def page(request: SignedInRequest, document_id: uuid.UUID, number: int) -> HttpResponse:
-    """Show the text of a page, with the span `?start=&end=` marked."""
-    document = _visible(request, document_id)
-    pages = Page.objects.visible_to(request.user).filter(document=document)
-    shown = pages.filter(number=number).first()
-    if shown is None:
-        raise NotFound("This document has no such page.")
-    numbers = pages.order_by("number").values_list("number", flat=True)
-    context = {
-        "document": document,
-        "page": shown,
-        "text": mark(shown.text, request.GET.get("start"), request.GET.get("end")),
-        "previous": numbers.filter(number__lt=number).last(),
-        "next": numbers.filter(number__gt=number).first(),
-        "last": numbers.last(),
-    }
-    return render(request, "documents/page_detail.html", context)
-
-
-@require_GET
-def passages(request: SignedInRequest, document_id: uuid.UUID) -> HttpResponse:
-    """Show the chunks a document was cut into, as they are searched and cited."""
-    document = _visible(request, document_id)
-    shown = _list_page(document.chunks.order_by("chunk_index"), request, _PASSAGES_A_LIST)
-    part = "#passages" if request.htmx.target == "passages" else ""
-    context = {"document": document, "passages": shown}
-    return render(request, f"documents/chunk_list.html{part}", context)
+    return _render_detail(request, visible_document(request, document_id))
 
 
 @require_GET
 def file(request: SignedInRequest, document_id: uuid.UUID) -> HttpResponseBase:
     """Send the original as a download."""
-    document = _visible(request, document_id)
-    response = download(document)
+    document = visible_document(request, document_id)
+    response = download(document, reader=request.user)
     services.record_download(document=document, actor=request.user)
     return response
 
@@ -146,7 +107,7 @@ def file(request: SignedInRequest, document_id: uuid.UUID) -> HttpResponseBase:
 @require_POST
 def share(request: SignedInRequest, document_id: uuid.UUID) -> HttpResponse:
     """Set who may read the document."""
-    document = _visible(request, document_id)
+    document = visible_document(request, document_id)
     form = SharingForm(request.POST, user=request.user, document=document)
     if not form.is_valid():
         return _render_detail(request, document, form, code=422)
@@ -163,7 +124,8 @@ def share(request: SignedInRequest, document_id: uuid.UUID) -> HttpResponse:
 @require_POST
 def retry(request: SignedInRequest, document_id: uuid.UUID) -> HttpResponse:
     """Have a failed document ingested again."""
-    document = services.retry_document(document=_visible(request, document_id), actor=request.user)
+    document = visible_document(request, document_id)
+    document = services.retry_document(document=document, actor=request.user)
     if request.htmx:
         return _status_answer(request, [document], polling=True)
     return redirect(_next(request, reverse("documents:detail", args=[document_id])))
@@ -172,21 +134,12 @@ def retry(request: SignedInRequest, document_id: uuid.UUID) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def delete(request: SignedInRequest, document_id: uuid.UUID) -> HttpResponse:
     """Ask, then delete; with JavaScript the list asks in a dialog of its own."""
-    document = _visible(request, document_id)
+    document = visible_document(request, document_id)
     if request.method == "GET":
         return render(request, "documents/document_delete.html", {"document": document})
     services.delete_document(document=document, actor=request.user)
     messages.success(request, f"“{document.filename}” was deleted.")
     return redirect("documents:list")
-
-
-def _visible(request: SignedInRequest, document_id: uuid.UUID) -> Document:
-    """Return the document, or raise NotFound alike when it is missing and when it is hidden."""
-    found = Document.objects.visible_to(request.user).select_related("uploaded_by")
-    document = found.filter(pk=document_id).first()
-    if document is None:
-        raise NotFound
-    return document
 
 
 def _allowed(user: User, keys: list[uuid.UUID]) -> dict[str, Any]:
@@ -196,10 +149,6 @@ def _allowed(user: User, keys: list[uuid.UUID]) -> dict[str, Any]:
         "editable": set(these.editable_by(user).values_list("pk", flat=True)),
         "can_delete": these.deletable_by(user).exists(),
     }
-
-
-def _list_page(rows: QuerySet[Any], request: SignedInRequest, size: int) -> ListPage[Any]:
-    return Paginator(rows, size).get_page(request.GET.get("page"))
 
 
 def _status_answer(
@@ -215,13 +164,14 @@ def _upload_all(user: User, given: dict[str, Any], failures: list[str]) -> int:
     accepted = 0
     for file in given["file"]:
         try:
-            services.upload_document(
-                owner=user,
-                file=file,
-                filename=file.name,
-                visibility=given["visibility"],
-                teams=given["teams"],
-            )
+            with translated():
+                services.upload_document(
+                    owner=user,
+                    file=file,
+                    filename=file.name,
+                    visibility=given["visibility"],
+                    teams=given["teams"],
+                )
             accepted += 1
         except AppError as error:
             failures.append(f"{display_name(file.name)}: {error.message}")
@@ -244,7 +194,7 @@ def _render_detail(
     context = {
         "document": document,
         "form": form or SharingForm(user=request.user, document=document),
-        "pages": _list_page(pages, request, _PAGES_A_LIST),
+        "pages": list_page(pages, request, _PAGES_A_LIST),
         "teams": document.teams.annotate(size=Count("members")),
         "polling": document.is_in_progress,
         **_allowed(request.user, [document.pk]),

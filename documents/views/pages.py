@@ -1,0 +1,67 @@
+"""One page of a document, as it is printed or as text, and the passages it was cut into."""
+
+import uuid
+from urllib.parse import urlencode
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from documents.models import Document, Page
+from documents.page_images import has_images
+from documents.passages import mark
+from documents.previews import image_answer, preview_of
+from documents.views.lookup import SignedInRequest, list_page, visible_document
+from knowledge.lib.errors import NotFound
+
+_PASSAGES_A_LIST = 20
+
+
+@require_GET
+def page(request: SignedInRequest, document_id: uuid.UUID, number: int) -> HttpResponse:
+    """Show a page with the span `?start=&end=` marked: as printed, or as text for `?view=text`."""
+    document = visible_document(request, document_id)
+    shown = _visible_page(request, document, number)
+    numbers = document.pages.order_by("number").values_list("number", flat=True)
+    start, end = request.GET.get("start"), request.GET.get("end")
+    text = mark(shown.text, start, end)
+    wants_text = request.GET.get("view") == "text"
+    context = {
+        "document": document,
+        "page": shown,
+        "text": text,
+        "view": "text" if wants_text else "",
+        "preview": None if wants_text else preview_of(document, shown, text),
+        "has_images": has_images(document),
+        "span": urlencode({"start": start, "end": end}) if text.passage else "",
+        "previous": numbers.filter(number__lt=number).last(),
+        "next": numbers.filter(number__gt=number).first(),
+        "last": numbers.last(),
+    }
+    return render(request, "documents/page_detail.html", context)
+
+
+@require_GET
+def page_image(request: SignedInRequest, document_id: uuid.UUID, number: int) -> HttpResponse:
+    """Send the picture of a page, about `?width=` pixels wide."""
+    document = visible_document(request, document_id)
+    _visible_page(request, document, number)
+    return image_answer(request, document, number)
+
+
+@require_GET
+def passages(request: SignedInRequest, document_id: uuid.UUID) -> HttpResponse:
+    """Show the chunks a document was cut into, as they are searched and cited."""
+    document = visible_document(request, document_id)
+    shown = list_page(document.chunks.order_by("chunk_index"), request, _PASSAGES_A_LIST)
+    part = "#passages" if request.htmx.target == "passages" else ""
+    context = {"document": document, "passages": shown}
+    return render(request, f"documents/chunk_list.html{part}", context)
+
+
+def _visible_page(request: SignedInRequest, document: Document, number: int) -> Page:
+    pages = Page.objects.visible_to(request.user).filter(document=document)
+    shown = pages.filter(number=number).first()
+    if shown is None:
+        raise NotFound("This document has no such page.")
+    return shown

@@ -17,6 +17,7 @@ from documents import files
 from documents.extraction.registry import detect_type
 from documents.filenames import display_name
 from documents.models import Document, storage_path
+from documents.page_images import forget_page_images
 from documents.projection import projection
 from documents.querysets import DocumentQuerySet
 from documents.removal import delete_rows
@@ -209,19 +210,21 @@ def _delete_batch(keys: Sequence[uuid.UUID], actor: User) -> int:
     passing(FaultPoint.DELETE_INDEX_CLEARED)
     paths = [str(document.file.name) for document in documents]
     files.forget(paths)
+    removed = [document.pk for document in documents]
     audit.record_for_each(
         action="document.deleted",
         actor=actor,
         targets=[(d.organization, d, {"filename": d.filename, "size": d.size}) for d in documents],
     )
-    delete_rows([document.pk for document in documents])
+    delete_rows(removed)
     passing(FaultPoint.DELETE_ROWS_GONE)
-    transaction.on_commit(lambda: _remove_files(paths), robust=True)
+    transaction.on_commit(lambda: _remove_files(removed, paths), robust=True)
     return len(documents)
 
 
-def _remove_files(paths: Sequence[str]) -> None:
+def _remove_files(keys: Sequence[uuid.UUID], paths: Sequence[str]) -> None:
     passing(FaultPoint.DELETE_COMMITTED)
+    forget_page_images(keys)
     files.remove(paths)
 
 

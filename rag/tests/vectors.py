@@ -17,12 +17,12 @@ from rag.models import ChunkEmbedding
 DIMENSION = 64  # of the fake embedder
 
 
-def clustered(count: int, *, seed: int = 0, clusters: int = 20, noise: float = 0.1) -> np.ndarray:
+def clustered(count: int, *, seed: int = 0, clusters: int = 20) -> np.ndarray:
     """Return unit vectors around a few directions, as passages about a few subjects have."""
     rng = np.random.default_rng(seed)
-    centres = rng.standard_normal((clusters, DIMENSION))
-    vectors = centres[rng.integers(0, clusters, count)]
-    return unit(vectors + noise * rng.standard_normal(vectors.shape) * np.linalg.norm(vectors[0]))
+    centres = unit(np.random.default_rng(clusters).standard_normal((clusters, DIMENSION)))
+    chosen = centres[rng.integers(0, clusters, count)]
+    return unit(chosen + 0.05 * rng.standard_normal(chosen.shape))
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
@@ -100,3 +100,13 @@ def small_parts(*, exact_rows: int = 0, rows: int = 16) -> list[object]:
         patch("rag.index.faiss_view.ROWS_WORTH_A_THREAD", rows),
         patch("django.conf.settings.VECTOR_EXACT_ROWS", exact_rows),
     ]
+
+
+def recent_changes_kept(count: int) -> object:
+    """Return a patch under which the table of documents is merged after so many changes."""
+    return patch("rag.index.faiss_documents.MAX_RECENT", count)
+
+
+def no_chores() -> object:
+    """Return a patch under which nothing is done in the background."""
+    return patch("rag.index.faiss_index.FaissIndex._start")

@@ -1,10 +1,11 @@
-"""Takes documents out of the indexes in the transaction that removes their rows."""
+"""Takes documents out of indexes and answers in the transaction that removes their rows."""
 
 import uuid
 from collections.abc import Sequence
 
 from rag.index.registry import get_lexical_index
 from rag.index.versions import record_changes
+from rag.models import Message, MessageSource
 
 
 class DocumentProjection:
@@ -13,11 +14,16 @@ class DocumentProjection:
     def before_removal(
         self, *, organization_id: uuid.UUID, document_ids: Sequence[uuid.UUID]
     ) -> None:
-        """Drop the documents' words, and tell every process at its next search.
+        """Drop the documents' words and the answers made of them; tell every process.
 
-        The embeddings are rows below the chunks and go with them.
+        The embeddings are rows below the chunks and go with them. What is left of an answer are
+        its question and that its sources were deleted.
         """
         if not document_ids:
             return
+        told = MessageSource.objects.filter(document__in=document_ids, used=True)
+        Message.objects.filter(pk__in=told.values("message")).update(
+            content="", search_query="", unsupported=[]
+        )
         get_lexical_index().remove(organization_id, document_ids)
         record_changes(organization_id, document_ids)

@@ -52,9 +52,12 @@ def answer_text(*, message: Message, sources: Sequence[Source]) -> str:
 
 
 def is_withheld(*, message: Message, sources: Sequence[Source]) -> bool:
-    """Tell whether the answer may hold words of a passage that the reader may not read now."""
+    """Tell whether the answer holds, or held, words of a passage that the reader may not read now.
+
+    The words of a deleted document are gone from the answer too, so that it may be empty here.
+    """
     gone = [source.n for source in sources if not source.available]
-    if not gone or not message.content:
+    if not gone or message.is_open:
         return False
     return message.sources.filter(number__in=gone, used=True).exists()
 

@@ -204,6 +204,9 @@ def _write(message: Message, settlement: Settlement) -> None:
     is_complete = settlement.status == Message.Status.COMPLETED
     if (is_complete and not settlement.uses_all) or answer.text in ("", DONT_KNOW):
         message.sources.exclude(number__in=answer.cited).update(used=False)
+    if message.sources.filter(used=True, chunk=None).exists():
+        # A document was deleted meanwhile: as with every answer made of it, nothing stays.
+        Message.objects.filter(pk=message.pk).update(content="", search_query="", unsupported=[])
 
 
 def _tokens(settlement: Settlement) -> tuple[int, int]:

@@ -18,6 +18,8 @@ from rag.embedding.registry import use_threads
 from rag.index.registry import get_vector_index
 from rag.index.versions import prune_changes
 from rag.ingestion import ingest_waiting
+from rag.models import IndexRun
+from rag.services.index import check_every_index, perform
 from rag.services.model_change import ring_for_model_changes
 from rag.services.model_change_run import run_change
 
@@ -50,6 +52,19 @@ def change_model(change_id: int) -> None:
     except NotFound:
         return  # its organization was deleted
     ring_for_model_changes(change_id=change.pk)
+
+
+def run_on_index(run_id: int) -> None:
+    """Check, repair or rebuild an index, as the run says."""
+    use_threads(settings.EMBEDDING_THREADS or os.cpu_count() or 1)
+    run = IndexRun.objects.filter(pk=run_id, status=IndexRun.Status.QUEUED).first()
+    if run is not None:
+        perform(run)
+
+
+def check_indexes() -> None:
+    """Check every index, so that faults are known before anybody looks for them."""
+    check_every_index()
 
 
 def end_process() -> None:

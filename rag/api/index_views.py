@@ -1,9 +1,8 @@
-"""How the organization's index is, and its rebuild: for its admins."""
+"""How the organization's index is, its check, repair and rebuild: for its admins."""
 
-from dataclasses import asdict
-from typing import cast
+from typing import Any, cast
 
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers, status
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
@@ -12,59 +11,93 @@ from rest_framework.views import APIView
 
 from accounts.api.permissions import IsOrganizationAdmin
 from accounts.models import Organization, User
-from rag.services.index import index_health, request_rebuild
+from knowledge.lib.errors import NotFound
+from rag.api.index_serializers import IndexReportSerializer, IndexRunSerializer
+from rag.models import IndexRun
+from rag.services.index import check_index, latest_run, newest_runs, request_run
 
 
-class IndexPartSerializer(serializers.Serializer[object]):
-    """What one index holds against what the rows say it should."""
-
-    backend = serializers.CharField()
-    in_memory_version = serializers.IntegerField(allow_null=True)
-    expected = serializers.IntegerField()
-    present = serializers.IntegerField()
-    missing = serializers.IntegerField()
-    extra = serializers.IntegerField()
-
-
-class IndexHealthSerializer(serializers.Serializer[object]):
-    """How the indexes of the organization stand against its rows."""
-
-    organization_id = serializers.UUIDField()
-    model = serializers.CharField()
-    version = serializers.IntegerField()
-    documents = serializers.IntegerField()
-    chunks = serializers.IntegerField()
-    unembedded = serializers.IntegerField()
-    vector = IndexPartSerializer()
-    lexical = IndexPartSerializer()
-    consistent = serializers.BooleanField()
+class _ReportParameters(serializers.Serializer[object]):
+    recorded = serializers.BooleanField(default=False)
 
 
 class IndexHealthView(APIView):
-    """GET: counts, missing and extra entries, versions."""
-
-    permission_classes = [IsAuthenticated, IsOrganizationAdmin]
-
-    @extend_schema(operation_id="index_health", tags=["Index"], responses=IndexHealthSerializer)
-    def get(self, request: Request) -> Response:
-        health = index_health(organization_id=_organization(request).pk)
-        return Response(IndexHealthSerializer(asdict(health)).data)
-
-
-class IndexRebuildView(APIView):
-    """POST: make both indexes anew from the database, in a worker."""
+    """GET: figures and faults of the index, as this process has it in memory."""
 
     permission_classes = [IsAuthenticated, IsOrganizationAdmin]
 
     @extend_schema(
-        operation_id="index_rebuild",
+        operation_id="index_health",
         tags=["Index"],
-        request=None,
-        responses={202: OpenApiResponse(description="Queued; searches go on meanwhile.")},
+        parameters=[
+            OpenApiParameter(
+                "recorded",
+                bool,
+                description="Give the latest check that was recorded instead of checking now, which"
+                " takes seconds for a large index. 404 when there is none yet.",
+            )
+        ],
+        responses=IndexReportSerializer,
     )
+    def get(self, request: Request) -> Response:
+        organization = _organization(request)
+        parameters = _ReportParameters(data=request.query_params)
+        parameters.is_valid(raise_exception=True)
+        if parameters.validated_data["recorded"]:
+            run = latest_run(organization=organization)
+            if run is None:
+                raise NotFound("The index has not been checked yet.")
+            report = run.report
+        else:
+            report = check_index(organization=organization).as_json()
+        return Response({**report, "runs": _runs(organization)})
+
+
+class _IndexRunView(APIView):
+    """POST: have a worker do something with the index."""
+
+    permission_classes = [IsAuthenticated, IsOrganizationAdmin]
+    action: IndexRun.Action
+
     def post(self, request: Request) -> Response:
-        request_rebuild(organization=_organization(request), actor=cast("User", request.user))
-        return Response(status=status.HTTP_202_ACCEPTED)
+        run = request_run(
+            organization=_organization(request),
+            action=self.action,
+            actor=cast("User", request.user),
+        )
+        return Response(IndexRunSerializer(run).data, status=status.HTTP_202_ACCEPTED)
+
+
+@extend_schema(
+    operation_id="index_check", tags=["Index"], request=None, responses={202: IndexRunSerializer}
+)
+class IndexCheckView(_IndexRunView):
+    """POST: check the index in a worker, and record what is found."""
+
+    action = IndexRun.Action.CHECK
+
+
+@extend_schema(
+    operation_id="index_repair", tags=["Index"], request=None, responses={202: IndexRunSerializer}
+)
+class IndexRepairView(_IndexRunView):
+    """POST: check the index in a worker, repair what is found, and record it."""
+
+    action = IndexRun.Action.REPAIR
+
+
+@extend_schema(
+    operation_id="index_rebuild", tags=["Index"], request=None, responses={202: IndexRunSerializer}
+)
+class IndexRebuildView(_IndexRunView):
+    """POST: make both indexes anew from the database, in a worker; searches go on meanwhile."""
+
+    action = IndexRun.Action.REBUILD
+
+
+def _runs(organization: Organization) -> list[dict[str, Any]]:
+    runs = newest_runs(organization=organization)
+    return cast("list[dict[str, Any]]", IndexRunSerializer(runs, many=True).data)
 
 
 def _organization(request: Request) -> Organization:

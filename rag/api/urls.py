@@ -2,7 +2,12 @@
 
 from django.urls import path
 
-from rag.api.index_views import IndexHealthView, IndexRebuildView
+from rag.api.index_views import (
+    IndexCheckView,
+    IndexHealthView,
+    IndexRebuildView,
+    IndexRepairView,
+)
 from rag.api.views import (
     ChatView,
     ConversationViewSet,
@@ -24,6 +29,8 @@ urlpatterns = [
     ),
     path("messages/<uuid:message_id>/feedback", FeedbackView.as_view(), name="api-feedback"),
     path("index/health", IndexHealthView.as_view(), name="api-index-health"),
+    path("index/check", IndexCheckView.as_view(), name="api-index-check"),
+    path("index/repair", IndexRepairView.as_view(), name="api-index-repair"),
     path("index/rebuild", IndexRebuildView.as_view(), name="api-index-rebuild"),
     path("usage", UsageView.as_view(), name="api-usage"),
 ]

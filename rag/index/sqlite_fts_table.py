@@ -237,11 +237,11 @@ class FtsTable:
     def _drop(self, name: str) -> None:
         self._execute(f"DROP TABLE IF EXISTS {name}")
 
-    def _execute(self, sql: str, parameters: Sequence[object] = ()) -> None:
+    def _execute(self, sql: str, parameters: Sequence[str | int] = ()) -> None:
         with connection.cursor() as cursor:
             cursor.execute(sql, parameters)
 
-    def _rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+    def _rows(self, sql: str, parameters: Sequence[str | int] = ()) -> list[tuple[Any, ...]]:
         with connection.cursor() as cursor:
             cursor.execute(sql, parameters)
             rows: list[tuple[Any, ...]] = cursor.fetchall()

@@ -13,6 +13,8 @@ KEPT_CHANGES = 20_000
 # Stands for the document in a step after which nothing that was taken before may be used: a copy or
 # a snapshot that is older is made anew from the rows.
 EVERYTHING = uuid.UUID(int=2**128 - 1)
+# Stands for the document in a step that changes no vectors, but what else depends on the version.
+NO_DOCUMENT = uuid.UUID(int=0)
 
 
 def get_state(organization_id: uuid.UUID) -> OrganizationIndex:

@@ -6,6 +6,7 @@ from django_q.models import Schedule
 # Name, task, and how many minutes lie between two runs.
 _SCHEDULES = (
     ("sweep", "rag.tasks.sweep", settings.SWEEP_INTERVAL_MINUTES),
+    ("check indexes", "rag.tasks.check_indexes", settings.INDEX_CHECK_INTERVAL_HOURS * 60),
     ("flush expired sessions and tokens", "accounts.tasks.flush_expired", 24 * 60),
 )
 

@@ -1,0 +1,115 @@
+"""Whatever is spoilt in rows, words, memory, snapshots, files: it is found, and repaired."""
+
+import pytest
+
+from documents.models import Document, DocumentChunk
+from rag.embedding.registry import get_embedder
+from rag.index import versions
+from rag.index.faiss_index import FaissIndex
+from rag.index.registry import get_lexical_index, get_vector_index
+from rag.index.scope import Scope
+from rag.index.versions import get_state
+from rag.integrity import history
+from rag.integrity.faults import MEANINGS, Fault
+from rag.models import IndexRun
+from rag.services.index import check_index, run_now
+from rag.tests.corruptions import CORRUPTIONS, TEXTS, Corruption, Spoilable, sound
+from rag.tests.library import publish_texts
+
+
+@pytest.fixture
+def world(owner, settings, tmp_path, monkeypatch) -> Spoilable:
+    settings.MEDIA_ROOT = tmp_path / "media"
+    monkeypatch.setattr(versions, "KEPT_CHANGES", 1)
+    monkeypatch.setattr(history, "_SLACK", 9)
+    return sound(owner)
+
+
+def found(world: Spoilable) -> dict[Fault, int]:
+    report = check_index(organization=world.owner.organization, thorough=True)
+    return {finding.kind: finding.count for finding in report.findings}
+
+
+def repaired(world: Spoilable) -> IndexRun:
+    return run_now(organization=world.owner.organization, action="repair")
+
+
+def read_again(world: Spoilable) -> None:
+    """Do what the worker does with documents that a repair handed to it."""
+    for document in Document.objects.filter(status="uploaded", filename__in=TEXTS):
+        publish_texts(document, *TEXTS[document.filename])
+
+
+def searches(world: Spoilable, vectors) -> dict[str, tuple[set[str], list[str]]]:
+    """Return, for the text of each chunk, what is found at all and what its rare word finds."""
+    state = get_state(world.owner.organization_id)
+    scope = Scope(Document.objects.all())
+    texts = dict(DocumentChunk.objects.values_list("pk", "text"))
+    answers = {}
+    for text in texts.values():
+        vector = get_embedder(state.model).embed_query(text)
+        near = vectors.search(vector, k=100, state=state, within=scope)
+        words = get_lexical_index().search(text, k=100, state=state, within=scope)
+        answers[text] = {texts[hit.chunk_id] for hit in near}, [texts[h.chunk_id] for h in words]
+        assert len(near) == len(texts)
+    return answers
+
+
+def expected(world: Spoilable) -> dict[str, tuple[set[str], list[str]]]:
+    completed = Document.objects.completed().values_list("filename", flat=True)
+    texts = [text for name in completed for text in TEXTS[name]]
+    return {text: (set(texts), [text]) for text in texts}
+
+
+def test_nothing_is_found_where_nothing_is_spoilt(world):
+    assert found(world) == {}
+
+
+def test_every_kind_of_fault_has_a_case_and_a_meaning():
+    cases = {kind for corruption in CORRUPTIONS.values() for kind in corruption.found}
+    assert cases == set(Fault) == set(MEANINGS)
+
+
+@pytest.mark.parametrize("corruption", CORRUPTIONS.values(), ids=CORRUPTIONS)
+def test_it_is_found_counted_and_mended(world, corruption: Corruption):
+    other_process = FaissIndex()
+    searches(world, other_process)
+    corruption.spoil(world)
+    assert found(world) == corruption.found
+    run = repaired(world)
+    assert {f["kind"]: f["count"] for f in run.repaired} == corruption.found
+    read_again(world)
+    assert set(found(world)) == set(corruption.left)
+    if not corruption.left:
+        assert run.consistent
+        assert searches(world, get_vector_index()) == expected(world)
+        assert searches(world, other_process) == expected(world)
+
+
+@pytest.mark.parametrize("corruption", CORRUPTIONS.values(), ids=CORRUPTIONS)
+def test_a_second_repair_changes_nothing(world, corruption: Corruption):
+    corruption.spoil(world)
+    repaired(world)
+    version = get_state(world.owner.organization_id).version
+    embedder = get_embedder()
+    texts = len(embedder.history)
+    second = repaired(world)
+    assert {f["kind"] for f in second.repaired} == set(corruption.left)
+    assert get_state(world.owner.organization_id).version == version
+    assert len(embedder.history) == texts
+
+
+def test_only_what_lacks_a_good_vector_is_embedded_again(world):
+    CORRUPTIONS["embedding not a number"].spoil(world)
+    before = len(get_embedder().history)
+    repaired(world)
+    assert get_embedder().history[before:] == ["one\nalpha apple"]
+
+
+def test_a_repair_is_in_the_audit_trail_with_what_it_found_and_left(world):
+    CORRUPTIONS["file lost"].spoil(world)
+    CORRUPTIONS["words lost"].spoil(world)
+    repaired(world)
+    event = world.owner.organization.audit_events.get(action="index.repaired")
+    assert event.details["found"] == {"file_lost": 1, "words_missing": 1}
+    assert event.details["left"] == {"file_lost": 1}

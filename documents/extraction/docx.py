@@ -26,6 +26,7 @@ _NOT_TEXT = frozenset(
     "pPr rPr del moveFrom instrText delText Fallback sdtPr sdtEndPr tblPr trPr tcPr tblGrid "
     "docPr cNvPr posOffset".split()
 )
+_NOTES = ("footnote", "endnote", "comment")
 _UNSTYLED_LEVEL = 6
 """Of a short bold line, which is how a heading is made without a style; below all that have one."""
 _LONGEST_UNSTYLED = 100
@@ -45,15 +46,13 @@ class DocxExtractor(Extractor):
             parts = {
                 kind: name
                 for kind, name in package.relations(main).values()
-                if kind in ("styles", "numbering", "footnotes", "endnotes")
+                if kind in ("styles", "numbering", "footnotes", "endnotes", "comments")
             }
             reader = _BodyReader(
                 writer=DocumentWriter(limits),
                 styles=Styles(package.xml(parts.get("styles", ""))),
                 numbering=Numbering(package.xml(parts.get("numbering", ""))),
-                notes={
-                    kind: package.xml(parts.get(f"{kind}s", "")) for kind in ("footnote", "endnote")
-                },
+                notes={kind: package.xml(parts.get(f"{kind}s", "")) for kind in _NOTES},
             )
             reader.read(body)
             return reader.writer.document(package.title() or reader.title)
@@ -150,6 +149,10 @@ class _BodyReader:
                 if note is not None:
                     self._noted += 1
                     self.writer.line(f"[{self._noted}] {_flat_text(note)}")
+            elif name == "commentReference":
+                comment = self._notes.get(("comment", attribute(found, "id")))
+                if comment is not None and (said := _flat_text(comment)):
+                    self.writer.line(f"Comment: {said}")
             elif name == "txbxContent" and not _is_fallback(found):
                 self.read(found)
 

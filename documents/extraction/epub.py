@@ -1,6 +1,7 @@
 """EPUB: each part of the book, in the order in which it is read, is a page."""
 
 import posixpath
+import re
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -13,7 +14,7 @@ from documents.extraction.html import write_html
 from documents.extraction.writer import SHEET_CHARACTERS, DocumentWriter
 
 _CHAPTERS = ("application/xhtml+xml", "text/html", "application/x-dtbook+xml")
-_PROTECTED = b"EncryptedData"
+_PROTECTED = re.compile(rb"<(?:\w{1,20}:)?EncryptedData\b")
 _FONTS_ONLY = (b"http://www.idpf.org/2008/embedding", b"http://ns.adobe.com/pdf/enc#RC")
 
 
@@ -60,9 +61,7 @@ def _spine(archive: BoundedArchive) -> tuple[str, list[str]]:
 def _check_protection(archive: BoundedArchive) -> None:
     """Refuse a book whose text is encrypted; that its fonts are is usual, and no matter."""
     data = archive.read("META-INF/encryption.xml") or b""
-    encrypted = data.count(b"<" + _PROTECTED) + data.count(b":" + _PROTECTED + b">")
-    fonts = sum(data.count(kind) for kind in _FONTS_ONLY)
-    if encrypted and not fonts:
+    if len(_PROTECTED.findall(data)) > sum(data.count(kind) for kind in _FONTS_ONLY):
         raise ExtractionError(
             "This book is protected (DRM), so its text can't be read. Upload a copy without "
             "protection.",

@@ -14,7 +14,7 @@ from documents.extraction.text import write_text
 from documents.extraction.writer import DocumentWriter
 
 _PGP = "-----BEGIN PGP MESSAGE-----"
-_LONG_LINK = re.compile(r" ?<https?://[^>\s]{60,}>")
+_LONG_LINK = re.compile(r" ?<https?://[^<>\s]{60,}>")
 """What mail programs put beside a word that was a link; nobody reads it."""
 _SEALED = ("smime.p7m", ".pgp-encrypted")
 _LONGEST_NAME = 255

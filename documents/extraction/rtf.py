@@ -164,6 +164,8 @@ class _Reader:
             self._stack.append(self._state)
             return
         self._skip = 0
+        if self._state.destination == "styles":
+            self._flush()  # the name ends with the definition
         ended = self._state
         self._state = self._stack.pop() if self._stack else _State()
         if ended.destination != self._state.destination:

@@ -14,7 +14,7 @@ from documents.extraction.writer import DocumentWriter
 
 # SECURITY: the file is composed into nodes and never constructed, so that no tag makes an object.
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_COMMENT = re.compile(r"^\s*#+ ?(.*)$", re.MULTILINE)
+_COMMENT = re.compile(r"^[ \t]*#+ ?(.*)$", re.MULTILINE)
 _RULE = re.compile(r"[\W_]*$")
 
 

@@ -60,7 +60,9 @@ def main() -> None:
     queries = _seed(options.data)
     rows = []
     with Server() as server:
-        token = server.client(seeding.PEOPLE["100%"]).headers["Authorization"]
+        client = server.client(seeding.PEOPLE["100%"])
+        token = client.headers["Authorization"]
+        client.post("/api/chat", json={"query": queries[0]}).raise_for_status()  # loads the model
         for kind in KINDS:
             row = asyncio.run(_measure(server, str(token), kind, queries, options.clients))
             print(row, flush=True)

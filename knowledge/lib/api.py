@@ -11,7 +11,6 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_exception_handler
 from rest_framework.views import set_rollback
 
-from knowledge.lib import failures
 from knowledge.lib.errors import AppError, NotAllowed, NotFound, NotSignedIn, error_body
 
 # DRF's codes, where ours say the same with another word.
@@ -38,7 +37,6 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
         exc = NotAllowed()
     elif isinstance(exc, ValidationError):
         exc = exceptions.ValidationError(_messages(exc))
-    exc = failures.explain(exc) or exc
     if isinstance(exc, AppError):
         set_rollback()
         body = error_body(exc.code, exc.message, exc.details)

@@ -125,7 +125,7 @@ class Gate:
         """Return the turn: done when a place is held, else when one will be."""
         turn: Future[None] = Future()
         with self._lock:
-            if self._inside < limits.places and not self._waiting:
+            if self._inside < limits.places:
                 self._inside += 1
                 turn.set_result(None)
             elif may_refuse and self._is_full(limits):

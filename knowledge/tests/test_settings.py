@@ -162,6 +162,31 @@ def test_no_file_is_no_error(tmp_path: Path) -> None:
     env.load_file(tmp_path / ".env")
 
 
+# --- database -----------------------------------------------------------------------------------
+
+
+def test_a_postgresql_server_gets_time_outs(tmp_path: Path) -> None:
+    code = "from knowledge.settings import base; print(base.DATABASES['default']['OPTIONS'])"
+    shown = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env={
+            "PATH": os.environ["PATH"],
+            "DATA_DIR": str(tmp_path),
+            "DATABASE_URL": "postgres://db.example.org/knowledge?sslmode=require",
+            "DATABASE_BUSY_TIMEOUT_S": "7",
+        },
+        check=True,
+    )
+    assert ast.literal_eval(shown.stdout) == {
+        "sslmode": "require",
+        "connect_timeout": 5,
+        "options": "-c lock_timeout=7s -c statement_timeout=60s",
+    }
+
+
 # --- production ---------------------------------------------------------------------------------
 
 

@@ -23,6 +23,7 @@ from rag.tests.library import published
 
 QUESTION = "How many days of paid leave does every employee have?"
 LEAVE = "Every employee has 30 days of paid leave a year."
+LIMIT_S = 5.0  # of what must come to pass; nothing waits for it to be over
 ANSWER = "Every employee has 30 days of paid leave [1]."
 
 
@@ -146,18 +147,21 @@ class OneAtATime(Embedder):
         self.may_go = threading.Event()
 
     def _embed_query(self, text):
-        self.may_go.wait()
+        self.may_go.wait(LIMIT_S)
         return np.array([1.0, 0.0], dtype=np.float32)
 
     def _embed_passages(self, texts):
-        self.may_go.wait()
+        self.may_go.wait(LIMIT_S)
         return np.ones((len(texts), 2), dtype=np.float32)
 
 
 def wait_for(condition) -> None:
     tick = threading.Event()
-    while not condition():
-        tick.wait(0.002)
+    for _ in range(1000):
+        if condition():
+            return
+        tick.wait(LIMIT_S / 1000)
+    raise AssertionError("it did not come to pass")
 
 
 @pytest.mark.parametrize(("queue", "wait_s"), [(0, 30), (5, 0.01)])
@@ -181,6 +185,8 @@ def test_ingestion_waits_for_the_embedder_as_long_as_it_takes():
         wait_for(lambda: embedder.gate.inside == 1)
         waiting = threads.submit(embedder.embed_passages, ["a document"])
         wait_for(lambda: embedder.gate.waiting == 1)
+        with pytest.raises(Overloaded):  # those who wait so count as a queue all the same
+            embedder.embed_query("second")
         embedder.may_go.set()
         assert running.result().shape == (2,)
         assert waiting.result().shape == (1, 2)

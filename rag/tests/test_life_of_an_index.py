@@ -207,6 +207,14 @@ class IndexLife(RuleBasedStateMachine):
             _damage(choice.choice(files), choice)
         self.processes[by].do("restart")
 
+    @rule(
+        by=st.integers(0, 1),
+        kind=st.sampled_from(["lose vectors", "poison vectors", "lose words", "forget a change"]),
+    )
+    def spoil_and_repair(self, by: int, kind: str) -> None:
+        key = str(self.organizations[0].pk)
+        assert self.processes[by].do("spoil_and_repair", organization=key, kind=kind)
+
     # --- what must be true ----------------------------------------------------------------------
 
     @invariant()

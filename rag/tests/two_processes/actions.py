@@ -19,11 +19,12 @@ from rag.embedding.registry import get_embedder
 from rag.index import registry
 from rag.index.registry import get_lexical_index, get_vector_index
 from rag.index.scope import Scope
+from rag.index.sqlite_fts_table import FtsTable
 from rag.index.versions import get_state
 from rag.ingestion import ingest_waiting
-from rag.models import ChunkEmbedding, ModelChange
+from rag.models import ChunkEmbedding, IndexChange, ModelChange
 from rag.retrieval import retrieve
-from rag.services import model_change
+from rag.services import index, model_change
 from rag.services.model_change_run import run_change
 
 # Stands in every paragraph, so that a search for it has to find all of them.
@@ -134,6 +135,24 @@ def cancel_change(*, organization: str) -> None:
     model_change.prune(organization=place, actor=None)
 
 
+def spoil_and_repair(*, organization: str, kind: str) -> bool:
+    """Spoil rows, words or memory past the services, repair, and return whether all is sound."""
+    place = Organization.objects.get(pk=organization)
+    state = get_state(place.pk)
+    vectors = ChunkEmbedding.objects.filter(organization=place, model=state.model)
+    some = list(vectors.order_by("pk").values_list("chunk_id", flat=True)[::2])
+    if kind == "lose vectors":
+        vectors.filter(chunk_id__in=some).delete()
+    elif kind == "poison vectors":
+        vectors.filter(chunk_id__in=some).update(vector=b"\x00\x00\xc0\x7f" * 64)
+    elif kind == "lose words" and some:
+        FtsTable(place.pk).delete(some)
+    elif kind == "forget a change":
+        IndexChange.objects.filter(organization=place, version=state.version).delete()
+    index.run_now(organization=place, action="repair")
+    return index.check_index(organization=place, thorough=True).is_consistent
+
+
 def search(*, user: str, query: str) -> dict[str, Any]:
     """Return all that somebody can find, and what the nearest are by plain arithmetic.
 
@@ -184,6 +203,7 @@ ACTIONS: dict[str, Callable[..., Any]] = {
         rebuild,
         change_model,
         cancel_change,
+        spoil_and_repair,
         search,
     )
 }

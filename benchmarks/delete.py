@@ -80,7 +80,8 @@ def _published(owner: Any, count: int) -> Iterator[uuid.UUID]:
             owner=owner, file=ContentFile(b"x"), filename=f"{number}.txt", ingest=False
         )
         [lease] = leases.claim(limit=1, first=document.pk)
-        pages, chunks = [], []
+        pages: list[ExtractedPage] = []
+        chunks: list[Chunk] = []
         for page in range(1, PAGES + 1):
             texts = [_text(words, rng) for _ in range(CHUNKS_A_PAGE)]
             pages.append(ExtractedPage(page, "\n".join(texts)))

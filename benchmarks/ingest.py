@@ -68,7 +68,8 @@ def _measure(
     name: str, files: Files, rounds: int, embed: Callable[[list[str]], object]
 ) -> dict[str, float]:
     from documents.models import Document, DocumentChunk
-    from rag.ingestion import embedding_text, ingest_waiting
+    from rag.embedding.texts import embedding_text
+    from rag.ingestion import ingest_waiting
 
     end_to_end, raw, ratios = [], [], []
     documents = chunks = 0

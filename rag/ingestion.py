@@ -13,18 +13,19 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from logging import getLogger
 
+import numpy as np
 from django.db import OperationalError, connection
 
 from documents import leases
 from documents.models import Document
-from knowledge.lib import context
 from knowledge.lib.faults import FaultPoint, passing
 from rag.embedding.base import Vectors
 from rag.embedding.registry import get_embedder
-from rag.fair_batches import Slice
+from rag.embedding.texts import embedding_text
+from rag.fair_batches import Slice, Work
 from rag.heartbeat import Heartbeat
-from rag.publishing import Job, publish_together
-from rag.reading import ReadAhead, record_failure
+from rag.publishing import Job, ModelChanged, publish_together
+from rag.reading import ReadAhead, record_failure, request_of
 
 logger = getLogger("knowledge.ingestion")
 
@@ -112,14 +113,11 @@ def _publish(jobs: Sequence[Job], ahead: ReadAhead, heartbeat: Heartbeat) -> Non
     try:
         for group in _groups(jobs):
             try:
-                with heartbeat.step():
-                    published = publish_together(group)
-                for job in published:
+                for job in _published(group, heartbeat):
                     _log_published(job)
             except Exception as error:  # the task's edge
                 if len(group) == 1:
-                    with context.bind(_request_of(group[0])):
-                        record_failure(group[0].lease, error)
+                    record_failure(group[0].lease, error)
                 else:
                     for job in group:
                         _publish([job], ahead, heartbeat)
@@ -127,6 +125,27 @@ def _publish(jobs: Sequence[Job], ahead: ReadAhead, heartbeat: Heartbeat) -> Non
         for job in jobs:
             ahead.finish(job.lease)
         connection.close()  # this thread has one of its own
+
+
+def _published(group: Sequence[Job], heartbeat: Heartbeat) -> list[Job]:
+    """Publish; what was embedded with a model that is in use no more is embedded anew."""
+    while True:
+        try:
+            with heartbeat.step():
+                return publish_together(group)
+        except ModelChanged as change:
+            for job in group:
+                if job.model != change.model:
+                    job.model = change.model
+                    job.vectors = _embed_anew(job, heartbeat)
+
+
+def _embed_anew(job: Job, heartbeat: Heartbeat) -> Vectors:
+    work, parts = Work(job), []
+    while work.left:
+        with heartbeat.step():
+            parts.append(_vectors([work.give(EMBED_SIZE)]))
+    return np.concatenate(parts)
 
 
 def _groups(jobs: Sequence[Job]) -> Iterator[list[Job]]:
@@ -141,14 +160,8 @@ def _groups(jobs: Sequence[Job]) -> Iterator[list[Job]]:
     yield from groups.values()
 
 
-def embedding_text(title: str, heading: str, text: str) -> str:
-    """Return what is embedded for a chunk: its words under their headings, cut to spare tokens."""
-    above = " > ".join(part for part in (title[:80], heading[-120:]) if part)
-    return f"{above}\n{text}" if above else text
-
-
 def _log_published(job: Job) -> None:
-    with context.bind(_request_of(job)):
+    with request_of(job.lease):
         logger.info(
             "document completed",
             extra={
@@ -159,8 +172,3 @@ def _log_published(job: Job) -> None:
                 "ms": round((time.monotonic() - job.started) * 1000),
             },
         )
-
-
-def _request_of(job: Job) -> context.RequestContext:
-    """Return the request of the upload, under whose id is logged."""
-    return context.RequestContext(request_id=job.lease.request_id)

@@ -15,7 +15,7 @@ from documents.removal import delete_text
 from knowledge.lib.faults import FaultPoint, passing
 from rag.embedding.base import Vectors
 from rag.index.registry import get_lexical_index
-from rag.index.versions import record_changes
+from rag.index.versions import get_state, record_changes
 from rag.models import ChunkEmbedding
 
 
@@ -32,11 +32,22 @@ class Job:
     vectors: Vectors | None = None
 
 
+class ModelChanged(Exception):
+    """Queries use another model by now than the one that a job's vectors are of."""
+
+    def __init__(self, model: str) -> None:
+        super().__init__(model)
+        self.model = model
+
+
 def publish(job: Job) -> bool:
     """Publish one document.
 
     Returns:
         False when the document was deleted or another worker took it over: nothing is written.
+
+    Raises:
+        ModelChanged: see `publish_together`.
     """
     return bool(publish_together([job]))
 
@@ -53,6 +64,9 @@ def publish_together(jobs: Sequence[Job]) -> list[Job]:
     Returns:
         Those that were published; nothing is written of one that was deleted meanwhile, or taken
         over by another worker.
+
+    Raises:
+        ModelChanged: nothing is written; a job has to be embedded with the model in use.
     """
     [organization_id] = {job.document.organization_id for job in jobs}
     with transaction.atomic():
@@ -66,6 +80,7 @@ def publish_together(jobs: Sequence[Job]) -> list[Job]:
         _write(organization_id, alive)
         passing(FaultPoint.PUBLISH_CHUNKS_WRITTEN)
         record_changes(organization_id, keys)
+        _require_model_in_use(organization_id, alive)
         for job in alive:
             leases.complete(
                 job.document,
@@ -76,6 +91,17 @@ def publish_together(jobs: Sequence[Job]) -> list[Job]:
         passing(FaultPoint.PUBLISH_VERSION_COUNTED)
     passing(FaultPoint.PUBLISH_COMMITTED)
     return alive
+
+
+def _require_model_in_use(organization_id: uuid.UUID, jobs: Sequence[Job]) -> None:
+    """Refuse vectors of another model than queries use.
+
+    Asked after the changes are recorded, which locks the index until the commit: a switch of the
+    model has either committed, and is seen here, or it waits, and will find these chunks.
+    """
+    in_use = get_state(organization_id).model
+    if any(job.model != in_use for job in jobs):
+        raise ModelChanged(in_use)
 
 
 def _remove_old(organization_id: uuid.UUID, keys: Sequence[uuid.UUID]) -> None:

@@ -105,18 +105,18 @@ class ReadAhead:
             Nothing when every document is done and none waits.
         """
         with self._changed:
-            while not self._is_done():
-                before = self._batches.chunks
-                if before >= size:
-                    break
+            while not self._is_done() and (waiting := self._batches.chunks) < size:
                 # A file that takes minutes must not keep the chunks of others from the model.
-                more = self._changed.wait_for(
-                    lambda known=before: self._batches.chunks != known or self._is_done(),
-                    FILL_UP_S if before else LOOK_EVERY_S,
-                )
-                if before and not more:
+                patience = FILL_UP_S if waiting else LOOK_EVERY_S
+                if not self._wait_for_more(than=waiting, seconds=patience) and waiting:
                     break
             return self._batches.next(size)
+
+    def _wait_for_more(self, *, than: int, seconds: float) -> bool:
+        """Wait until other chunks wait than these, or none will; False when the time is over."""
+        return self._changed.wait_for(
+            lambda: self._batches.chunks != than or self._is_done(), seconds
+        )
 
     def _is_done(self) -> bool:
         return self._is_over and not self._in_hand

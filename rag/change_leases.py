@@ -44,7 +44,9 @@ class ChangeLease:
     ) -> None:
         self._stop.set()
         self._thread.join()
-        self._held().update(lease_token=None, lease_expires_at=None, attempts=0)
+        ModelChange.objects.filter(pk=self.change_id, lease_token=self._token).update(
+            lease_token=None, lease_expires_at=None, attempts=0
+        )
 
     def lock(self) -> ModelChange:
         """Return the row, locked for the caller's transaction.

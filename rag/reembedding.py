@@ -17,8 +17,9 @@ from rag.embedding.texts import embedding_text
 from rag.index.versions import NO_DOCUMENT, get_state, record_changes
 from rag.models import ChunkEmbedding, ModelChange, OrganizationIndex
 
-# Chunks embedded in one call and written in one transaction.
-BATCH_SIZE = 256
+# Chunks embedded in one call and written in one transaction: a few seconds, for which an upload may
+# have to wait.
+BATCH_SIZE = 128
 # Embeddings deleted in one transaction, so that others who write wait only a moment.
 PRUNE_SIZE = 2_000
 

@@ -57,6 +57,16 @@ def require_available(name: str) -> None:
             )
 
 
+def dimension_of(name: str) -> int:
+    """Return the length of a model's vectors, without loading it.
+
+    Raises:
+        EmbedderUnavailable: there is no such model, or its package is not installed.
+    """
+    require_available(name)
+    return _adapter(name).dimension
+
+
 def offered_models() -> list[str]:
     """Return the models that an organization could change to here."""
     return [name for name in settings.EMBEDDERS if _is_offered(name)]

@@ -67,10 +67,6 @@ def highlight(layout: PageLayout, text: str, start: int, end: int) -> tuple[Rect
         for place in range(printed.origins[run.start], printed.origins[run.stop - 1] + 1)
         if _has_area(layout.boxes[place])
     ]
-    # Half of a page that was cut in two has its text still, beside the paper.
-    visible = sum(_is_on_page(box, layout) for box in boxes)
-    if visible < _ENOUGH * len(boxes):
-        return ()
     return tuple(_rectangles(boxes, layout))[:_MOST_RECTANGLES]
 
 
@@ -187,11 +183,6 @@ def _closed(runs: Sequence[range]) -> list[range]:
 
 def _has_area(box: Box) -> bool:
     return box[2] > box[0] and box[3] > box[1]
-
-
-def _is_on_page(box: Box, layout: PageLayout) -> bool:
-    middle = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
-    return 0 <= middle[0] <= layout.width and 0 <= middle[1] <= layout.height
 
 
 def _rectangles(boxes: Iterable[Box], layout: PageLayout) -> Iterator[Rectangle]:

@@ -70,7 +70,7 @@ def render_page(path: Path, number: int, width: int) -> bytes:
 
 
 def measure_page(path: Path, number: int) -> PageLayout:
-    """Return the size of a page, and the place of each of its characters.
+    """Return the size of a page, and the place of each character that can be seen on it.
 
     Raises:
         ExtractionError: the file has no such page.
@@ -80,13 +80,18 @@ def measure_page(path: Path, number: int) -> PageLayout:
         place = _Places(page, width, height)
         text_page = page.get_textpage()
         count = text_page.count_chars()
-        indices = range(count if count <= MOST_CHARACTERS else 0)
-        return PageLayout(
-            width=width,
-            height=height,
-            text="".join(_character(text_page, index) for index in indices),
-            boxes=tuple(place.of(text_page, index) for index in indices),
-        )
+        characters = [
+            (_character(text_page, index), place.of(text_page, index))
+            for index in range(count if count <= MOST_CHARACTERS else 0)
+        ]
+    # Half of a page that was cut in two still has its text, beside the paper.
+    shown = [one for one in characters if _is_on_paper(one[1], width, height)]
+    return PageLayout(
+        width=width,
+        height=height,
+        text="".join(character for character, _ in shown),
+        boxes=tuple(box for _, box in shown),
+    )
 
 
 @contextmanager
@@ -107,6 +112,11 @@ def _size(page: PdfPage) -> tuple[float, float]:
     if not (0 < width <= _LONGEST_SIDE and 0 < height <= _LONGEST_SIDE):
         raise ExtractionError("This page has no size that can be shown.", code="page_size")
     return width, height
+
+
+def _is_on_paper(box: Box, width: float, height: float) -> bool:
+    middle = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
+    return 0 <= middle[0] <= width and 0 <= middle[1] <= height
 
 
 class _Places:

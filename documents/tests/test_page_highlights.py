@@ -149,12 +149,6 @@ def test_what_is_not_printed_has_no_rectangle(text, start, end):
     assert highlight(printed("Trains are booked ahead."), text, start, end) == ()
 
 
-def test_what_is_printed_beside_the_paper_has_no_rectangle():
-    layout = printed("The other half of a page that was cut in two.", left=-400)
-    text = "The other half of a page that was cut in two."
-    assert highlight(layout, text, 0, len(text)) == ()
-
-
 def test_rectangles_end_at_the_edge_of_the_paper():
     layout = printed("A line that runs over the right edge", left=WIDTH - 30 * STEP)
     (box,) = highlight(layout, "A line that runs over the right edge", 0, 36)
@@ -245,6 +239,18 @@ def test_the_rectangles_lie_on_the_ink_of_the_picture(tmp_path, page):
         assert ink(picture.crop(patch)) > 50
         picture.paste(255, patch)
     assert ink(picture) == 0
+
+
+def test_of_a_page_that_was_cut_in_two_only_the_half_on_the_paper_is_searched(tmp_path):
+    beside = [(left + 612, baseline, size, line) for left, baseline, size, line in PARAGRAPH]
+    path = tmp_path / "page.pdf"
+    path.write_bytes(pdf([[*beside, *column("The Kestrel workshop opens at eight.", top=300)]]))
+    layout = measure_page(path, 1)
+    assert layout.text.strip() == "The Kestrel workshop opens at eight."
+    text = "The Kestrel workshop opens at 07:15 on Tuesdays. The Kestrel workshop opens at eight."
+    assert inside(layout, highlight(layout, text, 49, len(text))) == (
+        "The Kestrel workshop opens at eight."
+    )
 
 
 def ink(picture: Image.Image) -> int:

@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench screenshots
+.PHONY: help setup run test fuzz crash-test lint bench screenshots
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -16,6 +16,9 @@ help:
 	@echo "make setup  installs what the product and its tests need, into $(VENV)"
 	@echo "make run    starts the product (PORT, HOST, DATA_DIR, SAMPLE: see README.md)"
 	@echo "make test   runs every test"
+	@echo "make crash-test  kills processes of the product 300 times and checks that nothing is lost"
+	@echo "                 (CRASH_SEED, CRASH_KILLS, CRASH_LIFE: see docs/testing.md)"
+	@echo "make fuzz   feeds 10,000 damaged files to the reader (FUZZ='--inputs 500 --seed 7')"
 	@echo "make lint   checks style, types, import rules, settings and the API schema"
 	@echo "make bench  measures ingestion and retrieval on this machine"
 	@echo "make screenshots  takes the pictures of README.md anew (needs Chromium)"
@@ -57,6 +60,14 @@ run: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest
+
+crash-test: $(VENV)/.installed-dev
+	@$(BIN)/python -m knowledge.tests.crash $(if $(CRASH_SEED),--seed "$(CRASH_SEED)") \
+		$(if $(CRASH_KILLS),--kills "$(CRASH_KILLS)") $(if $(CRASH_LIFE),--life "$(CRASH_LIFE)")
+
+fuzz: $(VENV)/.installed-dev
+	@data=$$(mktemp -d); trap 'rm -rf "$$data"' EXIT; \
+	DATA_DIR="$$data" $(BIN)/python documents/tests/fuzz.py $(FUZZ)
 
 # The settings are checked against a folder that goes away, so that nothing is written here.
 lint: $(VENV)/.installed-dev

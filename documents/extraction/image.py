@@ -1,5 +1,6 @@
 """Pictures of pages (photographs, faxes): what is written on them is recognized later."""
 
+import struct
 from pathlib import Path
 
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -12,7 +13,9 @@ _FORMATS = ("PNG", "JPEG", "TIFF")
 _MOST_DECODED_PIXELS = 120_000_000
 _SMALL = 1_600
 """Pixels of the longer side below which letters are too small to be told apart."""
-_BROKEN = (OSError, ValueError, SyntaxError, EOFError, ArithmeticError, LookupError)
+# What Pillow raises for broken files.
+_BROKEN = (OSError, ValueError, SyntaxError, EOFError, ArithmeticError, LookupError, TypeError,
+           AttributeError, AssertionError, struct.error)  # fmt: skip
 
 
 class ImageExtractor(Extractor):

@@ -41,7 +41,8 @@ class LatexExtractor(Extractor):
     """Reads .tex files; nothing is compiled, and no other file is read."""
 
     def extract(self, path: Path, limits: Limits) -> ExtractedDocument:
-        source = _COMMENT.sub("\n", decode(path.read_bytes()).replace("\r\n", "\n"))
+        text = decode(path.read_bytes()).replace("\0", "").replace("\r\n", "\n")
+        source = _COMMENT.sub("\n", text)
         found = _TITLE.search(source)
         title = _plain(found[1]) if found else ""
         body = _BODY.search(source)

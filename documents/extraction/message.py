@@ -67,8 +67,8 @@ def laid_out(message: Message, limits: Limits) -> ExtractedDocument:
     left = [attached.name for attached in message.attachments[len(kept) :]] + message.unread
     if left:
         writer.warn(
-            f"Attachments that were not read: {_listed(left)}. Save them from the message and "
-            "upload them by themselves."
+            f"Attachments that were not read: {_listed(left, most=5)}. Save them from the message "
+            "and upload them by themselves."
         )
     return writer.document(message.subject, attachments=kept)
 
@@ -118,7 +118,7 @@ def _within(attachments: Iterable[Attachment], limits: Limits) -> Iterable[Attac
         yield attached
 
 
-def _listed(names: Sequence[str]) -> str:
-    shown = [name if len(name) <= 60 else f"{name[:57]}…" for name in names[:_MOST_NAMED]]
-    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+def _listed(names: Sequence[str], *, most: int = _MOST_NAMED) -> str:
+    shown = [name if len(name) <= 60 else f"{name[:57]}…" for name in names[:most]]
+    more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(shown) + more

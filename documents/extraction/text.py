@@ -76,7 +76,7 @@ def _width_at(lines: list[str], place: int) -> float:
 
 def _goes_on(line: str, following: str, width: float) -> bool:
     """Tell whether the line is full and the next one no list item or table row."""
-    if not _SHORTEST_WRAP <= width <= _LONGEST_WRAP or _MARKER.match(following):
+    if not following or not _SHORTEST_WRAP <= width <= _LONGEST_WRAP or _MARKER.match(following):
         return False
     if _LAID_OUT.search(line) or _LAID_OUT.search(following):
         return False

@@ -48,7 +48,7 @@ def encode_document(document: ExtractedDocument) -> bytes:
     said = {
         "title": document.title,
         "pages": pages,
-        "warnings": document.warnings[:_MOST_WARNINGS],
+        "warnings": [said[:_LONGEST_MESSAGE] for said in document.warnings[:_MOST_WARNINGS]],
         "attachments": [
             [attached.name[:_LONGEST_NAME], len(attached.content)]
             for attached in document.attachments

@@ -88,7 +88,7 @@ class _Workbook:
             if name_of(element) == "cols":
                 hidden = _hidden_columns(element)
                 continue
-            number = _number(attribute(element, "r"), number + 1)
+            number = _number(element.get("r", ""), number + 1)
             if number > _MOST_ROWS:
                 return
             if attribute(element, "hidden") in ("1", "true"):
@@ -96,7 +96,7 @@ class _Workbook:
             cells: dict[int, str] = {}
             column = -1
             for cell in element:
-                column = _column(attribute(cell, "r"), column + 1)
+                column = _column(cell.get("r", ""), column + 1)
                 text = self._text(cell)
                 if text and column not in hidden and column < _MOST_COLUMNS:
                     cells[column] = text
@@ -120,7 +120,7 @@ class _Workbook:
                     yield f"Comment at {attribute(comment, 'ref')}: {text}"
 
     def _text(self, cell: etree._Element) -> str:
-        kind = attribute(cell, "t")
+        kind = cell.get("t", "")
         found = child(cell, "is" if kind == "inlineStr" else "v")
         if found is None:
             return ""
@@ -133,7 +133,7 @@ class _Workbook:
         elif kind == "b":
             value = {"1": "TRUE", "0": "FALSE"}.get(value, "")
         elif kind not in ("str", "e", "d"):
-            value = self._number_shown(value, _number(attribute(cell, "s"), 0))
+            value = self._number_shown(value, _number(cell.get("s", ""), 0))
         return squeeze(value)
 
     def _number_shown(self, value: str, style: int) -> str:

@@ -108,6 +108,15 @@ def test_attachments_beyond_the_limits_are_named_in_a_warning(read) -> None:
         assert "3.bin, 4.bin" in document.warnings[0]
 
 
+def test_a_warning_about_many_attachments_stays_short(read) -> None:
+    made = message()
+    for number in range(100):
+        made.add_attachment(b"x", maintype="a", subtype="b", filename=f"{number}{'long' * 50}.bin")
+    (warning,) = read(made, Limits(9, 100_000)).warnings
+    assert len(warning) <= 500
+    assert warning.endswith("upload them by themselves.")
+
+
 @pytest.mark.parametrize(
     ("data", "code"),
     [

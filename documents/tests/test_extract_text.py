@@ -31,6 +31,12 @@ def test_wrapped_lines_of_a_paragraph_are_joined(read) -> None:
     assert read(text).pages[0].text == text.replace("\r\n", " ").strip()
 
 
+@pytest.mark.parametrize("blank", ["\u3000", "\x1c", "\u2003 "])
+def test_a_line_of_other_blanks_is_one_like_any(read, blank: str) -> None:
+    line = "word " * 12
+    assert read(f"{line}\n{line}\n{blank}\n{line}\n").pages[0].text.count("word") == 36
+
+
 def test_wrapped_lines_are_joined_though_no_blank_line_separates_paragraphs(read) -> None:
     text = (
         "Roberts made 647 league appearances during his career, almost half of which\n"

@@ -60,6 +60,8 @@ def run_on_index(run_id: int) -> None:
     run = IndexRun.objects.filter(pk=run_id, status=IndexRun.Status.QUEUED).first()
     if run is not None:
         perform(run)
+        if run.organization_id is not None:
+            get_vector_index().forget(run.organization_id)
 
 
 def check_indexes() -> None:

@@ -13,10 +13,7 @@ from accounts.models import User
 from knowledge.lib.admin import ReadOnlyAdmin
 from rag.integrity.summary import part_summary, summary
 from rag.models import ChunkEmbedding, IndexChange, IndexRun, OrganizationIndex
-from rag.services.index import latest_run, newest_runs, process_copy, request_run
-
-# Up to so many chunks the page compares this process's copy with the rows without being asked.
-QUICK_CHUNKS = 20_000
+from rag.services.index import is_quick, latest_run, newest_runs, process_copy, request_run
 
 _QUEUED = {
     IndexRun.Action.CHECK: "The check is queued.",
@@ -137,8 +134,7 @@ def _request(
 def _health_context(index: OrganizationIndex, request: HttpRequest) -> dict[str, Any]:
     run = latest_run(organization=index.organization)
     runs = newest_runs(organization=index.organization)
-    is_quick = run is not None and run.report.get("chunks", 0) <= QUICK_CHUNKS
-    is_copy_shown = is_quick or "copy" in request.GET
+    is_copy_shown = "copy" in request.GET or (run is not None and is_quick(run))
     copy = process_copy(organization=index.organization) if is_copy_shown else None
     # SECURITY: what belongs to none of several organizations is the operator's alone.
     installation = latest_run(organization=None) if _user(request).is_superuser else None

@@ -1,6 +1,6 @@
 """How the organization's index is, its check, repair and rebuild: for its admins."""
 
-from typing import Any, cast
+from typing import cast
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers, status
@@ -11,14 +11,13 @@ from rest_framework.views import APIView
 
 from accounts.api.permissions import IsOrganizationAdmin
 from accounts.models import Organization, User
-from knowledge.lib.errors import NotFound
 from rag.api.index_serializers import IndexReportSerializer, IndexRunSerializer
 from rag.models import IndexRun
-from rag.services.index import check_index, latest_run, newest_runs, request_run
+from rag.services.index import newest_runs, read_health, request_run
 
 
 class _ReportParameters(serializers.Serializer[object]):
-    recorded = serializers.BooleanField(default=False)
+    recorded = serializers.BooleanField(default=None, allow_null=True)
 
 
 class IndexHealthView(APIView):
@@ -33,8 +32,9 @@ class IndexHealthView(APIView):
             OpenApiParameter(
                 "recorded",
                 bool,
-                description="Give the latest check that was recorded instead of checking now, which"
-                " takes seconds for a large index. 404 when there is none yet.",
+                description="`true`: the latest check that was recorded, 404 when there is none."
+                " `false`: check now, some 4 s for 100,000 chunks. When left out: check now up to"
+                " 20,000 chunks. `checked_at` tells.",
             )
         ],
         responses=IndexReportSerializer,
@@ -43,14 +43,10 @@ class IndexHealthView(APIView):
         organization = _organization(request)
         parameters = _ReportParameters(data=request.query_params)
         parameters.is_valid(raise_exception=True)
-        if parameters.validated_data["recorded"]:
-            run = latest_run(organization=organization)
-            if run is None:
-                raise NotFound("The index has not been checked yet.")
-            report = run.report
-        else:
-            report = check_index(organization=organization).as_json()
-        return Response({**report, "runs": _runs(organization)})
+        recorded = parameters.validated_data["recorded"]
+        report = read_health(organization=organization, recorded=recorded)
+        runs = IndexRunSerializer(newest_runs(organization=organization), many=True)
+        return Response({**report, "runs": runs.data})
 
 
 class _IndexRunView(APIView):
@@ -93,11 +89,6 @@ class IndexRebuildView(_IndexRunView):
     """POST: make both indexes anew from the database, in a worker; searches go on meanwhile."""
 
     action = IndexRun.Action.REBUILD
-
-
-def _runs(organization: Organization) -> list[dict[str, Any]]:
-    runs = newest_runs(organization=organization)
-    return cast("list[dict[str, Any]]", IndexRunSerializer(runs, many=True).data)
 
 
 def _organization(request: Request) -> Organization:

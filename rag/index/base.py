@@ -157,6 +157,9 @@ class VectorIndex(ABC):
         other model that are written later are told by the changes of the switch.
         """
 
+    def forget(self, organization_id: uuid.UUID) -> None:  # noqa: B027
+        """Let go of this process's copy, where it holds one: a worker searches nothing."""
+
     def refresh_snapshot(self, organization_id: uuid.UUID) -> None:  # noqa: B027
         """Write what makes the next start fast, when what is written lies far enough behind.
 

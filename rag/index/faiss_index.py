@@ -86,6 +86,11 @@ class FaissIndex(VectorIndex):
     def warm_up(self, state: OrganizationIndex) -> None:
         self._current(state)
 
+    def forget(self, organization_id: uuid.UUID) -> None:
+        with self._guard:
+            for key in [key for key in self._copies if key[0] == organization_id]:
+                del self._copies[key]
+
     def refresh_snapshot(self, organization_id: uuid.UUID) -> None:
         state = get_state(organization_id)
         self._remove_old_models(state)

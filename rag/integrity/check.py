@@ -116,7 +116,9 @@ def _of_rows(organization_id: uuid.UUID, state: OrganizationIndex) -> Iterator[F
         Fault.DOCUMENT_PAST_LEASE: lambda: rows.documents_past_lease(organization_id),
     }
     for kind, question in questions.items():
-        yield kind, question().count(), question().values_list("pk", flat=True)[:EXAMPLES]
+        count = question().count()
+        # Most often there is none, and asking for the keys of some would be all the work again.
+        yield kind, count, question().values_list("pk", flat=True)[:EXAMPLES] if count else ()
     altered = [chunk for chunk, _ in rows.altered_chunks(organization_id)]
     yield Fault.CHUNK_ALTERED, len(altered), altered
     history = read_history(organization_id)

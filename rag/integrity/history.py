@@ -4,7 +4,8 @@ import uuid
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import Count, Max, Min, OuterRef, Subquery
+from django.db.models import Count, F, Max, Min, OuterRef, Subquery, Value
+from django.db.models.functions import Greatest
 
 from rag.index import versions
 from rag.index.versions import get_state, prune_changes, record_rebuild
@@ -59,6 +60,11 @@ def mend_history(organization_id: uuid.UUID) -> None:
         # Locked, as by a publish: what follows is decided by the steps as they are now.
         OrganizationIndex.objects.select_for_update().get(pk=organization_id)
         if read_history(organization_id).is_broken:
-            IndexChange.objects.filter(organization_id=organization_id).delete()
+            steps = IndexChange.objects.filter(organization_id=organization_id)
+            # Beyond all that a process may have seen, so that it cannot take a new version for it.
+            newest = steps.aggregate(newest=Max("version"))["newest"] or 0
+            states = OrganizationIndex.objects.filter(pk=organization_id)
+            states.update(version=Greatest(F("version"), Value(newest)))
+            steps.delete()
             record_rebuild(organization_id)
     prune_changes(organization_id)

@@ -80,9 +80,10 @@ def _mend_history(organization: Organization) -> None:
     mend_history(organization.pk)
 
 
-# In this order: the words first, since the steps after them write to them; rows before what is made
-# from rows; last this process's copy and the snapshot.
+# In this order: the history first, since the other steps count it on; then the words, which steps
+# after them write to; rows before what is made from rows; last this process's copy and snapshot.
 _STEPS = (
+    _Step(_mend_history, frozenset({Fault.HISTORY_BROKEN, Fault.HISTORY_TOO_LONG})),
     _Step(
         _mend_words,
         frozenset(
@@ -108,7 +109,6 @@ _STEPS = (
             }
         ),
     ),
-    _Step(_mend_history, frozenset({Fault.HISTORY_BROKEN, Fault.HISTORY_TOO_LONG})),
     _Step(
         _take_new_copies,
         frozenset(

@@ -10,10 +10,12 @@ from rest_framework.test import APIClient
 
 from accounts.models import AuditEvent
 from rag.index.faiss_index import FaissIndex
+from rag.index.registry import get_vector_index
 from rag.index.scope import Scope
 from rag.index.sqlite_fts_table import FtsTable
 from rag.index.versions import get_state
 from rag.models import ChunkEmbedding, IndexRun
+from rag.services import index
 from rag.services.index import KEPT_RUNS, check_every_index, check_index, request_run, run_now
 from rag.services.schedules import ensure_schedules
 from rag.tasks import run_on_index
@@ -124,6 +126,23 @@ def test_the_recorded_check_is_given_without_checking_again(owner, admin):
     assert [(run["action"], run["status"]) for run in recorded["runs"]] == [("check", "finished")]
 
 
+def test_a_large_index_is_not_checked_within_a_request_unless_asked(owner, admin, monkeypatch):
+    monkeypatch.setattr(index, "QUICK_CHUNKS", 4)
+    world = sound(owner)
+    run_now(organization=owner.organization, action="check")
+    CORRUPTIONS["words lost"].spoil(world)
+    assert health(admin)["consistent"] is True
+    assert health(admin, recorded="false")["consistent"] is False
+
+
+def test_a_worker_keeps_no_copy_after_a_check(owner, admin):
+    sound(owner)
+    run = request_run(organization=owner.organization, action="check", actor=admin)
+    run_on_index(run.pk)
+    check_every_index()
+    assert not get_vector_index()._copies
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [("get", "health"), ("post", "check"), ("post", "repair"), ("post", "rebuild")],
@@ -188,12 +207,12 @@ def test_a_rebuild_in_a_worker_makes_every_process_take_a_new_copy(owner, admin)
     assert search(web, owner) == search(FaissIndex(), owner)
 
 
-def search(index: FaissIndex, owner) -> list[tuple[int, float]]:
+def search(vectors: FaissIndex, owner) -> list[tuple[int, float]]:
     from documents.models import Document
     from rag.embedding.registry import get_embedder
 
     vector = get_embedder().embed_query("alpha")
-    hits = index.search(
+    hits = vectors.search(
         vector,
         k=10,
         state=get_state(owner.organization_id),

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import pypdfium2.raw as pdfium_c
 from pypdfium2 import PdfDocument, PdfiumError, PdfPage
 
 from documents.extraction.base import ExtractedDocument, Extractor, Limits
@@ -15,12 +14,11 @@ from documents.extraction.errors import (
     too_many_characters,
     too_many_pages,
 )
-from documents.extraction.pdf_lines import Line, read_lines
+from documents.extraction.pdf_lines import Line, has_picture, read_lines
 from documents.extraction.pdf_paragraphs import page_text, typography
 from documents.extraction.pictures import DOTS_PER_INCH, MOST_PIXELS, as_pgm
 
 _STAMP_CHARACTERS = 60
-_DEPTH = 3  # of forms inside forms
 
 
 class PdfExtractor(Extractor):
@@ -116,13 +114,4 @@ def _is_scan(page: PdfPage, lines: Sequence[Line]) -> bool:
     """Tell whether the page is a picture, with hardly more than a stamp or a number as text."""
     if sum(len(line.text) for line in lines) > _STAMP_CHARACTERS:
         return False
-    width, height = page.get_size()
-    try:
-        for drawn in page.get_objects(max_depth=_DEPTH):
-            if drawn.type == pdfium_c.FPDF_PAGEOBJ_IMAGE:
-                left, bottom, right, top = drawn.get_bounds()
-                if not lines or (right - left) * (top - bottom) > 0.5 * width * height:
-                    return True
-    except PdfiumError:
-        return False
-    return False
+    return has_picture(page, 0.5 if lines else 0.0)

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 
 import pypdfium2.raw as pdfium_c
-from pypdfium2 import PdfPage, PdfTextPage
+from pypdfium2 import PdfiumError, PdfPage, PdfTextPage
 
 _BLANK = re.compile(r" ")
 _BOLD_NAME = re.compile(r"bold|black|heavy|cmbx|-bd\b", re.IGNORECASE)
@@ -14,6 +14,7 @@ _UNKNOWN = "\ufffe"  # what pdfium gives for a hyphen that it takes for a break,
 _WIDE_LIGATURE = 0.7
 _COLUMN_GAP = 1.2  # line heights between two cells of a row
 _MARGIN = 0.1
+_DEPTH = 3  # of forms inside forms
 
 
 @dataclass(slots=True)
@@ -27,6 +28,7 @@ class Line:
         bold: from its first to its last character.
         hyphenated: its last word goes on in the next line.
         in_margin: it stands where headers and footers do.
+        invisible: it is printed without ink, as the recognized text over a scan is.
     """
 
     text: str
@@ -37,11 +39,15 @@ class Line:
     bold: bool
     hyphenated: bool = False
     in_margin: bool = False
+    invisible: bool = False
 
 
 def read_lines(page: PdfPage) -> list[Line]:
     """Return the page's lines in the order of its content."""
-    lines = _lines(page.get_textpage())
+    lines = _lines(page)
+    # SECURITY: text without ink is what a scan says where there is one, and hidden words elsewhere.
+    if any(line.invisible for line in lines) and not has_picture(page):
+        lines = [line for line in lines if not line.invisible]
     _, bottom, _, top = page.get_bbox()
     margin = _MARGIN * (top - bottom)
     for line in lines:
@@ -49,21 +55,54 @@ def read_lines(page: PdfPage) -> list[Line]:
     return lines
 
 
-def _lines(page: PdfTextPage) -> list[Line]:
-    text = page.get_text_range(errors="replace")
-    in_step = len(text) == page.count_chars()
+def _lines(page: PdfPage) -> list[Line]:
+    printed = page.get_textpage()
+    text = printed.get_text_range(errors="replace")
+    in_step = len(text) == printed.count_chars()
+    box = page.get_bbox()
     lines: list[Line] = []
     start = 0
-    for end in _line_ends(page, text, in_step=in_step):
-        line = _line(page, text, start, end, in_step=in_step)
+    for end in _line_ends(printed, text, in_step=in_step):
+        line = _line(printed, text, start, end, in_step=in_step)
         start = end
-        if line is None:
+        if line is None or not _is_on_page(line, box):
             continue
         if lines and _same_printed_line(lines[-1], line):
             _append(lines[-1], line)
         else:
             lines.append(line)
     return lines
+
+
+def has_picture(page: PdfPage, share: float = 0.0) -> bool:
+    """Tell whether a picture covers more than a share of the page."""
+    width, height = page.get_size()
+    try:
+        for drawn in page.get_objects(filter=[pdfium_c.FPDF_PAGEOBJ_IMAGE], max_depth=_DEPTH):
+            left, bottom, right, top = drawn.get_bounds()
+            if (right - left) * (top - bottom) > share * width * height:
+                return True
+    except PdfiumError:
+        return False
+    return False
+
+
+def _is_invisible(page: PdfTextPage, index: int) -> bool:
+    printed = pdfium_c.FPDFText_GetTextObject(page, index)
+    if not printed:
+        return False
+    mode = pdfium_c.FPDFTextObj_GetTextRenderMode(printed)
+    return bool(mode == pdfium_c.FPDF_TEXTRENDERMODE_INVISIBLE)
+
+
+def _is_on_page(line: Line, box: tuple[float, float, float, float]) -> bool:
+    """Tell whether any of a line is on what is shown of the page; the rest was cut off.
+
+    Double pages that were parted hold the text of both, each outside of what the other shows.
+    """
+    left, bottom, right, top = box
+    middle = line.baseline + line.size / 4
+    return line.right > left and line.left < right and bottom < middle < top
 
 
 def _line_ends(page: PdfTextPage, text: str, *, in_step: bool) -> list[int]:
@@ -99,6 +138,7 @@ def _line(page: PdfTextPage, text: str, start: int, end: int, *, in_step: bool) 
         size=max(first_box[3] - first_box[2], last_box[3] - last_box[2], 0.1),
         bold=_is_bold(page, _index(page, first, in_step=in_step)) and _is_bold(page, last_index),
         hyphenated=hyphenated,
+        invisible=_is_invisible(page, _index(page, first, in_step=in_step)),
     )
 
 

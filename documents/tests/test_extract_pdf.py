@@ -139,3 +139,21 @@ def test_limits_hold(read) -> None:
 def test_a_script_in_the_file_is_not_run_and_does_no_harm(read) -> None:
     script = "/OpenAction<</S/JavaScript/JS(app.alert\\(1\\))>>"
     assert read(pdf([column("Text.")], extra=script)).pages[0].text == "Text."
+
+
+def test_what_stands_outside_the_page_is_not_read(read) -> None:
+    page = [
+        *column("A page with words."),
+        *column("cut off", left=650, top=600),
+        *column("below", top=-40),
+    ]
+    assert read(pdf([page])).pages[0].text == "A page with words."
+
+
+def test_text_without_ink_is_read_over_a_picture_and_nowhere_else(read) -> None:
+    hidden = pdf([column("MARK", "seen")]).replace(
+        b"/F1 11 Tf 1 0 0 1 72 700", b"/F1 11 Tf 3 Tr 1 0 0 1 72 700"
+    )
+    assert b"3 Tr" in hidden
+    hidden = hidden.replace(b"(seen)", b"0 Tr (seen)")
+    assert "MARK" not in read(hidden).pages[0].text

@@ -164,6 +164,7 @@ def test_every_file_is_accepted_as_what_it_is_or_refused_with_the_list(path: Pat
         ("good/docling_main.tex", 1, "we presented the Transformer, the first"),
         ("good/docling_webvtt_example_01.vtt", 1, "Neil deGrasse Tyson: Didn’t we talk about"),
         ("bad/umlauts-non-utf8.md", 1, "äöüß"),
+        ("bad/docling_invisible_text_layer.pdf", 1, "Visible heading line"),
         ("bad/failure-after-repair.pdf", 2, "First published May 2006."),
         ("encrypted/copy-protected.pdf", 2, "difficulties for taking advantages of recent"),
         ("hostile/fake_page_count.pdf", 1, "one page really"),

@@ -11,7 +11,7 @@ from django.db import OperationalError, connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from rag.models import ModelChange
+from rag.models import ModelChange, OrganizationIndex
 from rag.querysets import ModelChangeQuerySet
 
 # A change that was taken up so often without a batch being written stops the process each time.
@@ -26,8 +26,9 @@ class LeaseLost(Exception):
 class ChangeLease:
     """The right to work on one change; renewed by a thread for the length of a `with` block."""
 
-    def __init__(self, change_id: int, token: uuid.UUID) -> None:
+    def __init__(self, change_id: int, organization_id: uuid.UUID, token: uuid.UUID) -> None:
         self.change_id = change_id
+        self._organization_id = organization_id
         self._token = token
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._renew, name="change-lease", daemon=True)
@@ -49,11 +50,14 @@ class ChangeLease:
         )
 
     def lock(self) -> ModelChange:
-        """Return the row, locked for the caller's transaction.
+        """Return the row, locked for the caller's transaction together with the index.
+
+        Whoever starts or cancels a change, or publishes, waits meanwhile.
 
         Raises:
             LeaseLost: nothing may be written.
         """
+        OrganizationIndex.objects.select_for_update().filter(pk=self._organization_id).first()
         change = self._held().select_for_update().first()
         if change is None:
             raise LeaseLost
@@ -76,8 +80,11 @@ class ChangeLease:
 def claim(change_id: int) -> ChangeLease | None:
     """Take the lease of an open change; None when somebody has it or the change has ended."""
     now = timezone.now()
-    lease = ChangeLease(change_id, uuid.uuid4())
+    token = uuid.uuid4()
     with transaction.atomic():
+        change = ModelChange.objects.filter(pk=change_id).first()
+        if change is None:
+            return None
         free = ModelChange.objects.open().free(now).filter(pk=change_id)
         gave_up = free.filter(attempts__gte=MAX_ATTEMPTS).update(
             status=ModelChange.Status.FAILED, error=TOO_MANY_ATTEMPTS
@@ -85,12 +92,12 @@ def claim(change_id: int) -> ChangeLease | None:
         if gave_up:
             return None
         taken = free.update(
-            lease_token=lease._token,
+            lease_token=token,
             lease_expires_at=_lease_end(),
             attempts=F("attempts") + 1,
             queued_at=None,
         )
-    return lease if taken else None
+    return ChangeLease(change_id, change.organization_id, token) if taken else None
 
 
 def _lease_end() -> datetime.datetime:

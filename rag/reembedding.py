@@ -1,10 +1,10 @@
 """Vectors of another model, built beside those in use, and the step that changes to them."""
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Sum
+from django.db.models import Exists, F, OuterRef, QuerySet, Sum
 from django.utils import timezone
 
 from documents.models import Document, DocumentChunk
@@ -70,14 +70,14 @@ def write_vectors(chunks: Sequence[DocumentChunk], vectors: Vectors, model: str)
     return sorted(lacking)
 
 
-def embed_next(lease: ChangeLease) -> set[uuid.UUID] | None:
+def embed_next(lease: ChangeLease) -> int | None:
     """Compute and store the next batch of a change.
 
     Rounds go through the chunks in the order of their keys, so that what was published meanwhile
     is reached too, and a runner that is stopped goes on where it was.
 
     Returns:
-        The documents that got vectors; None when a whole round has found nothing to do.
+        How many chunks got vectors; None when a whole round has found nothing to do.
 
     Raises:
         LeaseLost: nothing was written.
@@ -90,11 +90,14 @@ def embed_next(lease: ChangeLease) -> set[uuid.UUID] | None:
         if not change.position:
             return None
         start_round(lease)
-        return set()
+        return 0
     vectors = embed_chunks(chunks, change.model)
     with transaction.atomic():
+        # Locks are taken in the order of publishing and deleting: chunks, index, then the change.
+        written = write_vectors(chunks, vectors, change.model)
         lease.lock()
-        written = set(write_vectors(chunks, vectors, change.model))
+        if written and _may_be_loaded(change):
+            record_changes(change.organization_id, _documents(chunks, written))
         ModelChange.objects.filter(pk=change.pk).update(
             position=chunks[-1].pk,
             done=F("done") + len(written),
@@ -102,7 +105,7 @@ def embed_next(lease: ChangeLease) -> set[uuid.UUID] | None:
             updated_at=timezone.now(),
         )
     passing(FaultPoint.REEMBED_BATCH_WRITTEN)
-    return {chunk.document_id for chunk in chunks if chunk.pk in written}
+    return len(written)
 
 
 def count(change: ModelChange) -> tuple[int, int]:
@@ -137,24 +140,34 @@ def start_round(lease: ChangeLease) -> ModelChange:
 
 
 def announce(change: ModelChange) -> None:
-    """Let every process load what it will search with after the switch."""
-    OrganizationIndex.objects.filter(pk=change.organization_id).update(next_model=change.model)
+    """Let every process load the model that queries will use."""
+    _state(change).update(next_model=change.model, next_is_ready=False)
 
 
-def withdraw(organization_id: uuid.UUID) -> None:
+def mark_ready(lease: ChangeLease) -> ModelChange:
+    """Let every process load the index of the new model, now that its vectors are complete.
+
+    Vectors that are written from here on are steps of the index, as published documents are.
+
+    Raises:
+        LeaseLost: nothing was written.
+    """
+    with transaction.atomic():
+        change = mark(lease, status=ModelChange.Status.READY, prepared_at=timezone.now())
+        _state(change).update(next_model=change.model, next_is_ready=True)
+    return change
+
+
+def withdraw(change: ModelChange) -> None:
     """Take the announcement back."""
-    OrganizationIndex.objects.filter(pk=organization_id).update(next_model="")
+    _state(change).update(next_model="", next_is_ready=False)
 
 
-def switch_index(lease: ChangeLease, embedded: Iterable[uuid.UUID]) -> bool:
+def switch_index(lease: ChangeLease) -> bool:
     """Let queries use the change's model from the commit on, if every chunk has its vector.
 
     In the caller's transaction, with the organization's index locked: whoever publishes waits, and
     then embeds anew; what was published before is looked through here.
-
-    Args:
-        embedded: documents whose vectors were written after the new index was prepared, so that
-            every process takes them anew.
 
     Returns:
         False when a chunk lacks its vector: nothing was written.
@@ -163,11 +176,10 @@ def switch_index(lease: ChangeLease, embedded: Iterable[uuid.UUID]) -> bool:
         LeaseLost: nothing was written.
     """
     change = lease.lock()
-    index = OrganizationIndex.objects.select_for_update().get(pk=change.organization_id)
-    if chunks_without_vector(index.pk, change.model).exists():
+    if chunks_without_vector(change.organization_id, change.model).exists():
         return False
-    record_changes(index.pk, [NO_DOCUMENT, *embedded])
-    OrganizationIndex.objects.filter(pk=index.pk).update(model=change.model, next_model="")
+    record_changes(change.organization_id, [NO_DOCUMENT])
+    _state(change).update(model=change.model, next_model="", next_is_ready=False)
     now = timezone.now()
     ModelChange.objects.filter(pk=change.pk).update(
         status=ModelChange.Status.SWITCHED, switched_at=now, updated_at=now
@@ -190,6 +202,8 @@ def prune_next(organization_id: uuid.UUID) -> int:
         # One after the other: a condition on all of them would read every vector's row each time.
         for model in set(vectors.order_by().values_list("model", flat=True).distinct()) - kept:
             batch = vectors.filter(model=model).order_by("pk").values_list("pk", flat=True)
+            # Those that are just being deleted with their document are left to that.
+            batch = batch.select_for_update(skip_locked=True)
             deleted, _ = ChunkEmbedding.objects.filter(pk__in=list(batch[:PRUNE_SIZE])).delete()
             return deleted
     return 0
@@ -198,3 +212,19 @@ def prune_next(organization_id: uuid.UUID) -> int:
 def _row(lease: ChangeLease) -> ModelChange:
     with transaction.atomic():
         return lease.lock()
+
+
+def _state(change: ModelChange) -> QuerySet[OrganizationIndex]:
+    return OrganizationIndex.objects.filter(pk=change.organization_id)
+
+
+def _may_be_loaded(change: ModelChange) -> bool:
+    """Tell whether a process may hold an index of the model, now or from an earlier change."""
+    return ModelChange.objects.filter(
+        organization_id=change.organization_id, model=change.model, prepared_at__isnull=False
+    ).exists()
+
+
+def _documents(chunks: Sequence[DocumentChunk], keys: Sequence[int]) -> list[uuid.UUID]:
+    """Return the documents of the chunks with these keys."""
+    return list({chunk.document_id for chunk in chunks if chunk.pk in set(keys)})

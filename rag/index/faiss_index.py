@@ -272,7 +272,7 @@ class FaissIndex(VectorIndex):
 
     def _load_next_model(self, state: OrganizationIndex) -> None:
         """Load in the background what will be searched after the announced switch."""
-        if not settings.WARM_UP or not state.next_model:
+        if not settings.WARM_UP or not state.next_is_ready:
             return
         key = (state.pk, state.next_model)
         if key not in self._copies:

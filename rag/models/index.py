@@ -25,7 +25,10 @@ class OrganizationIndex(models.Model):
     next_model = models.CharField(
         max_length=100,
         blank=True,
-        help_text="What queries will use soon: each process loads it beforehand.",
+        help_text="Being built: each process loads the model before queries use it.",
+    )
+    next_is_ready = models.BooleanField(
+        default=False, help_text="Its vectors are complete: each process loads its index too."
     )
     updated_at = models.DateTimeField(auto_now=True)
 

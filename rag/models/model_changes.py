@@ -50,6 +50,11 @@ class ModelChange(models.Model):
     )
     started_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
+    prepared_at = models.DateTimeField(
+        null=True,
+        editable=False,
+        help_text="From here on a process may hold an index of the new model.",
+    )
     switched_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     # Who works on it, until when; a runner that lost the lease writes nothing any more.

@@ -126,7 +126,7 @@ def cancel(*, organization: Organization, actor: User | None) -> ModelChange:
         change.status = ModelChange.Status.CANCELLED
         change.lease_token = change.lease_expires_at = None
         change.save()
-        reembedding.withdraw(organization.pk)
+        reembedding.withdraw(change)
         record("cancelled", change, actor)
     return change
 

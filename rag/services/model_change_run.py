@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import asdict
 from logging import getLogger
-from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -20,8 +19,6 @@ from rag.services.model_change import prune_unneeded, record
 
 logger = getLogger("knowledge.model_change")
 
-# With so many documents embedded after the new index was prepared, it is prepared anew.
-MANY_CHANGED = 200
 Progress = Callable[[ModelChange], None]
 
 
@@ -96,20 +93,18 @@ def _advance(lease: ChangeLease, limits: _Limits) -> None:
     change = reembedding.mark(lease)
     prune_unneeded(change.organization_id)  # of an earlier change
     _build(lease, limits)
-    change = reembedding.mark(lease, status=ModelChange.Status.READY)
+    change = reembedding.mark_ready(lease)
     passing(FaultPoint.REEMBED_COMPLETE)
+    get_vector_index().prepare(change.organization_id, change.model)
     if change.switch_when_ready and _is_good_enough(lease, change):
         _switch(lease, limits)
 
 
-def _build(lease: ChangeLease, limits: _Limits) -> set[Any]:
-    """Embed until no chunk lacks its vector; return the documents that got some."""
-    documents = set()
-    while (embedded := reembedding.embed_next(lease)) is not None:
-        documents |= embedded
-        if embedded:
+def _build(lease: ChangeLease, limits: _Limits) -> None:
+    """Embed until no chunk lacks its vector."""
+    while (written := reembedding.embed_next(lease)) is not None:
+        if written:
             limits.after_batch(lease.change_id)
-    return documents
 
 
 def _is_good_enough(lease: ChangeLease, change: ModelChange) -> bool:
@@ -133,16 +128,12 @@ def _is_good_enough(lease: ChangeLease, change: ModelChange) -> bool:
 
 
 def _switch(lease: ChangeLease, limits: _Limits) -> None:
-    """Prepare the index, catch up with what is published meanwhile, and switch in one step."""
-    embedded: set[Any] | None = None
+    """Catch up with what is published meanwhile, and switch in one step."""
     switched = False
     while not switched:
-        if embedded is None or len(embedded) > MANY_CHANGED:
-            _prepare(lease)
-            embedded = set()
-        embedded |= _build(lease, limits)
+        _build(lease, limits)
         with transaction.atomic():
-            switched = reembedding.switch_index(lease, embedded)
+            switched = reembedding.switch_index(lease)
             if switched:
                 change = ModelChange.objects.get(pk=lease.change_id)
                 record(
@@ -151,17 +142,12 @@ def _switch(lease: ChangeLease, limits: _Limits) -> None:
     passing(FaultPoint.REEMBED_SWITCHED)
 
 
-def _prepare(lease: ChangeLease) -> None:
-    change = reembedding.mark(lease)
-    get_vector_index().prepare(change.organization_id, change.model)
-
-
 def _end(lease: ChangeLease, status: ModelChange.Status, event: str, *, error: str) -> None:
     """End the change without a switch; nothing when it was cancelled meanwhile."""
     try:
         with transaction.atomic():
             change = reembedding.mark(lease, status=status, error=error)
-            reembedding.withdraw(change.organization_id)
+            reembedding.withdraw(change)
             record(event, change, change.started_by, reason=error)
     except LeaseLost:
         return

@@ -79,3 +79,52 @@ class TestTheRealModel:
         settings.EMBEDDING_PRECISION = "bfloat16"
         monkeypatch.setattr(local_models, "LEAST_COSINE", 1.01)
         assert sentence_transformer.MiniLMEmbedder().precision == "float32"
+
+
+@pytest.mark.model
+class TestTheMultilingualModel:
+    @pytest.fixture
+    def model(self) -> Embedder:
+        return get_embedder("multilingual-e5-small")
+
+    @pytest.mark.parametrize(
+        "passages",
+        [
+            [
+                "Mitarbeiter haben dreißig Tage bezahlten Urlaub im Jahr.",
+                "Laptops werden alle vier Jahre ersetzt.",
+            ],
+            ["员工每年有三十天带薪年假。", "笔记本电脑每四年更换一次。"],
+            [
+                "Employees have thirty days of leave a year.",
+                "Laptops are replaced every four years.",
+            ],
+        ],
+    )
+    @pytest.mark.parametrize("question", ["Wie viele Urlaubstage habe ich?", "我有多少天年假?"])
+    def test_a_question_finds_its_answer_in_its_own_language_and_in_others(
+        self, model, passages, question
+    ):
+        scores = model.embed_passages(passages) @ model.embed_query(question)
+        assert scores[0] > scores[1]
+
+    def test_its_vectors_are_those_of_the_published_engine(self, model):
+        # Computed once by the engine that the weights' package carries.
+        expected = [0.0387, 0.0465, -0.0366, -0.0590, 0.0957, -0.0011]
+        vector = model.embed_passages(["Employees have thirty days of annual leave."])[0]
+        np.testing.assert_allclose(vector[:6], expected, atol=0.003)
+
+    def test_a_batch_gives_the_vectors_that_each_text_has_alone(self, model):
+        texts = ["one", "two words", "a longer sentence about travel expenses " * 20, "数据保护"]
+        together = model.embed_passages(texts)
+        alone = np.concatenate([model.embed_passages([text]) for text in texts])
+        assert ((together * alone).sum(axis=1) > 0.999).all()
+
+    @pytest.mark.parametrize("text", ["", " ", "\0", "\ufdfa" * 1_000, "</s><pad>", "x" * 100_000])
+    def test_no_text_stops_it(self, model, text):
+        assert model.embed_passages([text, "another"]).shape == (2, 384)
+
+    def test_what_a_document_calls_the_end_of_the_text_is_text(self, model):
+        begin, *_, end = model._tokenizer.encode("</s> <s> <mask>").ids
+        assert (begin, end) == (0, 2)
+        assert model._tokenizer.encode("</s> <s> <mask>").ids.count(2) == 1

@@ -49,6 +49,13 @@ class Reader:
         texts = dict(DocumentChunk.objects.values_list("pk", "text"))
         return {texts[hit.chunk_id] for hit in hits}
 
+    def loads_next_model(self) -> None:
+        """Load the index that is announced, as each process does before the switch."""
+        state = get_state(self.organization.pk)
+        assert state.next_is_ready
+        state.model = state.next_model
+        self.index.warm_up(state)
+
 
 @pytest.fixture
 def reader(organization) -> Reader:
@@ -122,10 +129,11 @@ def test_a_document_published_after_the_index_was_prepared_is_found_after_the_sw
     switch_index = reembedding.switch_index
     late = []
 
-    def publish_at_the_last_moment(lease, embedded):
+    def publish_at_the_last_moment(lease):
         if not late:
             late.append(published(owner, "d"))
-        return switch_index(lease, embedded)
+            reader.loads_next_model()  # and so has its index before it has the vector of "d"
+        return switch_index(lease)
 
     monkeypatch.setattr(reembedding, "switch_index", publish_at_the_last_moment)
     assert change_to(organization).status == "switched"
@@ -154,7 +162,7 @@ def test_a_switch_is_refused_while_a_chunk_lacks_its_vector(owner, organization,
     change = start_change(organization=organization, model=NEW, actor=None)
     run_change(change_id=change.pk, max_batches=1)
     with change_leases.claim(change.pk) as lease, transaction.atomic():
-        assert not reembedding.switch_index(lease, [])
+        assert not reembedding.switch_index(lease)
     assert model_in_use(organization) == "fake"
     assert reader.finds() == {"a", "b", "c"}
 
@@ -179,7 +187,7 @@ def test_a_runner_that_was_taken_over_writes_nothing_more(owner, organization):
     for act in (
         lambda: reembedding.embed_next(asleep),
         lambda: reembedding.mark(asleep, status="ready"),
-        lambda: in_transaction(reembedding.switch_index, asleep, []),
+        lambda: in_transaction(reembedding.switch_index, asleep),
     ):
         with pytest.raises(change_leases.LeaseLost):
             act()
@@ -337,3 +345,35 @@ def let_lease_end(change: ModelChange) -> None:
 def in_transaction(act, *args):
     with transaction.atomic():
         return act(*args)
+
+
+def test_a_process_that_loaded_the_index_of_a_change_that_was_cancelled_misses_nothing_later(
+    owner, organization, reader
+):
+    published(owner, "a", "b")
+    change = change_to(organization, switch_when_ready=False)
+    published(owner, "c")
+    reader.loads_next_model()  # without "c"
+    cancel(organization=organization, actor=None)
+    assert run_change(change_id=change.pk).status == "cancelled"
+    assert change_to(organization).status == "switched"
+    assert reader.finds() == {"a", "b", "c"}
+
+
+def test_processes_load_the_model_from_the_start_and_its_index_when_it_is_complete(
+    owner, organization
+):
+    published(owner, "a", "b", "c")
+    change = start_change(organization=organization, model=NEW, actor=None)
+    run_change(change_id=change.pk, max_batches=1)
+    state = get_state(organization.pk)
+    assert (state.next_model, state.next_is_ready) == (NEW, False)
+    switch_later = ModelChange.objects.filter(pk=change.pk)
+    switch_later.update(switch_when_ready=False)
+    run_change(change_id=change.pk)
+    state = get_state(organization.pk)
+    assert (state.next_model, state.next_is_ready) == (NEW, True)
+    switch(organization=organization, actor=None)
+    run_change(change_id=change.pk)
+    state = get_state(organization.pk)
+    assert (state.model, state.next_model, state.next_is_ready) == (NEW, "", False)

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import uuid
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +161,79 @@ def _publish(
     )
     get_lexical_index().add(owner.organization_id, rows, document.display_title)
     record_changes(owner.organization_id, [document.pk])
+
+
+def seed_vectors(owner: Any, vectors: Vectors, *, chunks: int) -> None:
+    """Publish documents of 20 chunks without texts until the organization has `chunks`.
+
+    Document number n has the size n: whoever wants a share of them takes those below one.
+    """
+    from django.db import transaction
+
+    from documents.models import DocumentChunk
+    from rag.index.versions import record_changes
+
+    first = DocumentChunk.objects.count() // CHUNKS_A_DOCUMENT
+    rng = np.random.default_rng(chunks)
+    for start in range(first, chunks // CHUNKS_A_DOCUMENT, 250):
+        numbers = range(start, min(start + 250, chunks // CHUNKS_A_DOCUMENT))
+        with transaction.atomic():
+            documents = _documents(owner, numbers)
+            add_rows(documents, vectors, rng)
+            record_changes(owner.organization_id, [document.pk for document in documents])
+
+
+def add_rows(documents: Sequence[Any], vectors: Vectors, rng: np.random.Generator) -> None:
+    """Give each document 20 chunks with jittered vectors and hardly any text."""
+    from documents.models import DocumentChunk
+    from rag.models import ChunkEmbedding
+
+    rows = DocumentChunk.objects.bulk_create(
+        DocumentChunk(document=document, chunk_index=i, page=1, start=0, end=1, text="x")
+        for document in documents
+        for i in range(CHUNKS_A_DOCUMENT)
+    )
+    ChunkEmbedding.objects.bulk_create(
+        ChunkEmbedding(
+            organization_id=documents[0].organization_id,
+            document_id=row.document_id,
+            chunk=row,
+            model="all-MiniLM-L6-v2",
+            vector=vector.tobytes(),
+        )
+        for row, vector in zip(rows, jittered(vectors, len(rows), rng), strict=True)
+    )
+
+
+def jittered(vectors: Vectors, count: int, rng: np.random.Generator) -> Vectors:
+    """Return `count` copies of vectors chosen at random, each with a little noise, of unit length.
+
+    The noise turns a vector by some 20 degrees, as far as passages of one subject lie apart.
+    """
+    chosen = vectors[rng.integers(0, len(vectors), count)]
+    chosen = chosen + 0.02 * rng.standard_normal(chosen.shape, dtype=np.float32)
+    unit: Vectors = chosen / np.linalg.norm(chosen, axis=1, keepdims=True)
+    return unit.astype("<f4")
+
+
+def _documents(owner: Any, numbers: Iterable[int]) -> list[Any]:
+    from documents.models import Document
+
+    return Document.objects.bulk_create(
+        Document(
+            organization=owner.organization,
+            uploaded_by=owner,
+            filename=f"report {number}.txt",
+            extension="txt",
+            content_type="text/plain",
+            size=number,
+            sha256="0" * 64,
+            file=f"{uuid.uuid4()}.txt",
+            status="completed",
+            chunk_count=CHUNKS_A_DOCUMENT,
+        )
+        for number in numbers
+    )
 
 
 def _varied(text: str, rng: np.random.Generator) -> str:

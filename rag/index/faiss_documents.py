@@ -27,6 +27,13 @@ def unpack(keys: Keys) -> list[str]:
     return [digits[at : at + 32] for at in range(0, len(digits), 32)]
 
 
+def _hashes(keys: Keys) -> npt.NDArray[np.uint64]:
+    """Return one number for each id, in which both halves have a part."""
+    odd = np.uint64(0x9E3779B97F4A7C15)  # 2^64 divided by the golden ratio (Knuth, TAOCP 6.4)
+    hashes: npt.NDArray[np.uint64] = keys[:, 0] ^ (keys[:, 1] * odd)
+    return hashes
+
+
 class Runs:
     """Where each run of rows lies: one document's, one behind the other, in one part.
 
@@ -58,24 +65,27 @@ class Runs:
 
 
 class _Table:
-    """Runs by document, sorted by the first half of its id, so that numpy finds many at once."""
+    """Runs by document, sorted by a hash of its id, so that numpy finds many at once."""
 
     def __init__(self, keys: Keys, runs: Ints) -> None:
-        order = np.argsort(keys[:, 0], kind="stable")
+        hashes = _hashes(keys)
+        order = np.argsort(hashes, kind="stable")
         self.keys = keys[order]
         self.runs = runs[order]
-        self._halves = np.ascontiguousarray(self.keys[:, 0])
-        # Ids are random, so two with one first half are rare; they are then looked at in turn.
-        _, repeats = np.unique(self._halves, return_counts=True)
+        self._hashes = hashes[order]
+        # Two ids with one hash are rare; they are then looked at in turn.
+        _, repeats = np.unique(self._hashes, return_counts=True)
         self._repeats = int(repeats.max(initial=0))
 
     def find(self, keys: Keys) -> Ints:
         """Return the run of each of the documents that has one, in no order."""
-        keys = keys[np.argsort(keys[:, 0])]  # neighbours are then found near each other
-        at = np.searchsorted(self._halves, keys[:, 0])
+        hashes = _hashes(keys)
+        order = np.argsort(hashes)  # neighbours are then found near each other
+        keys = keys[order]
+        at = np.searchsorted(self._hashes, hashes[order])
         found = []
         for step in range(self._repeats):
-            place = np.minimum(at + step, len(self._halves) - 1)
+            place = np.minimum(at + step, len(self._hashes) - 1)
             found.append(self.runs[place[(self.keys[place] == keys).all(axis=1)]])
         return np.unique(np.concatenate(found)) if found else np.empty(0, dtype=np.int64)
 

@@ -145,7 +145,6 @@ class Part:
         """Return the cosine of each of the rows, which alone are read."""
         import faiss
 
-        faiss.omp_set_num_threads(1)  # a setting of each thread; one query has nothing to share out
         scores = np.empty(len(rows), dtype=np.float32)
         faiss.fvec_inner_products_by_idx(  # type: ignore[attr-defined]
             faiss.swig_ptr(scores),
@@ -172,6 +171,13 @@ class Part:
             best = np.argpartition(-scores, count - 1)[:count]
             scores, rows = scores[best], rows[best]
         return scores, rows
+
+
+def use_one_thread() -> None:
+    """Keep FAISS, in this thread, from sharing out a query: the others would only wait."""
+    import faiss
+
+    faiss.omp_set_num_threads(1)
 
 
 def spread(starts: Rows, counts: Rows) -> Rows:

@@ -1,8 +1,8 @@
 """Reads vectors from their rows, some or all of an index, into arrays."""
 
 import uuid
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 from logging import getLogger
 from typing import Any, TypeVar, cast
 
@@ -50,55 +50,57 @@ class RowBatch:
         self.all_ids = np.fromiter((row[0] for row in rows), np.int64, len(rows))
 
 
-def batches(rows: ChunkEmbeddingQuerySet, dimension: int) -> Iterator[RowBatch]:
-    """Return the rows in their order, some thousands at a time."""
+def batches(
+    rows: ChunkEmbeddingQuerySet, dimension: int, of: tuple[uuid.UUID, str] | None = None
+) -> Iterator[RowBatch]:
+    """Return the rows in their order, some thousands at a time.
+
+    Args:
+        of: the organization and model to take rows of, where the query has not chosen by them.
+    """
     # Ids as text: turning a million rows into UUID objects takes seconds.
-    columns = rows.values_list("chunk_id", Cast("document_id", CharField()), "vector")
-    iterator = columns.iterator(chunk_size=BATCH)
+    columns: list[Any] = ["chunk_id", Cast("document_id", CharField()), "vector"]
+    chooses = ["organization_id", "model"] if of else []
+    iterator = rows.values_list(*columns, *chooses).iterator(chunk_size=BATCH)
     while found := list(islice(iterator, BATCH)):
-        yield RowBatch(found, dimension)
+        yield RowBatch([row[:3] for row in found if not of or row[3:] == of], dimension)
 
 
 def read_index(organization_id: uuid.UUID, model: str, dimension: int) -> Block:
     """Return all that the rows hold of one index."""
     rows = ChunkEmbedding.objects.of_index(organization_id, model)
-    return _read([rows], dimension, expected=rows.count())
+    return _read(batches(rows, dimension), dimension, expected=rows.count())
 
 
 def read_documents(
     organization_id: uuid.UUID, model: str, dimension: int, documents: Sequence[uuid.UUID]
 ) -> Block:
     """Return what the rows hold of some documents of an index."""
-    rows = ChunkEmbedding.objects.of_index(organization_id, model)
-    named = [
-        rows.filter(document_id__in=documents[first : first + DOCUMENTS_A_QUERY])
-        for first in range(0, len(documents), DOCUMENTS_A_QUERY)
-    ]
-    return _read(named, dimension, expected=0)
+    read = []
+    for first in range(0, len(documents), DOCUMENTS_A_QUERY):
+        # By the documents alone: told the organization and the model as well, SQLite goes through
+        # all rows of the index rather than looking up a few documents.
+        named = documents[first : first + DOCUMENTS_A_QUERY]
+        rows = ChunkEmbedding.objects.filter(document_id__in=named).order_by("document_id", "pk")
+        read.append(batches(rows, dimension, (organization_id, model)))
+    return _read(chain.from_iterable(read), dimension, expected=0)
 
 
-def _read(querysets: list[ChunkEmbeddingQuerySet], dimension: int, *, expected: int) -> Block:
-    ids = np.empty(expected, dtype=np.int64)
-    owners = np.empty(expected, dtype=np.int64)
+def _read(found: Iterable[RowBatch], dimension: int, *, expected: int) -> Block:
+    """Join the batches, documents together; `expected` rows are made room for beforehand."""
+    ids, owners = np.empty(expected, dtype=np.int64), np.empty(expected, dtype=np.int64)
     vectors = np.empty((expected, dimension), dtype=np.float32)
     ordinals: dict[str, int] = {}
     count = unusable = 0
-    for rows in querysets:
-        for batch in batches(rows, dimension):
-            after = count + len(batch.ids)
-            if after > len(ids):
-                room = max(after, len(ids) + len(ids) // 8)
-                ids, owners, vectors = (
-                    _grown(ids, room),
-                    _grown(owners, room),
-                    _grown(vectors, room),
-                )
-            ids[count:after] = batch.ids
-            vectors[count:after] = batch.vectors
-            owners[count:after] = [
-                ordinals.setdefault(key, len(ordinals)) for key in batch.documents
-            ]
-            count, unusable = after, unusable + len(batch.all_ids) - len(batch.ids)
+    for batch in found:
+        after = count + len(batch.ids)
+        if after > len(ids):
+            room = after + len(ids) // 8
+            ids, owners, vectors = _grown(ids, room), _grown(owners, room), _grown(vectors, room)
+        ids[count:after] = batch.ids
+        vectors[count:after] = batch.vectors
+        owners[count:after] = [ordinals.setdefault(key, len(ordinals)) for key in batch.documents]
+        count, unusable = after, unusable + len(batch.all_ids) - len(batch.ids)
     if unusable:
         logger.warning("vectors that cannot be used", extra={"count": unusable})
     ids, owners, vectors = ids[:count], owners[:count], vectors[:count]

@@ -12,14 +12,15 @@ import numpy as np
 
 from rag.embedding.base import Vectors
 from rag.index.faiss_documents import Documents, Ints, Keys, Runs
-from rag.index.faiss_parts import PART_ROWS, Codes, Part, Rows, Scores, spread
+from rag.index.faiss_parts import PART_ROWS, Codes, Part, Rows, Scores, spread, use_one_thread
 
 # Codes bring so many candidates for k hits, whose vectors are then compared: the codes' order is
 # only wrong among scores that are nearly equal.
 CANDIDATES = 100
 CANDIDATES_A_HIT = 2
-# Comparing fewer rows than these takes less time than handing the work to another thread.
-ROWS_WORTH_A_THREAD = 8_192
+# Fewer rows than these are compared in the thread that asks: on a busy machine another one may get
+# its turn later than the work would be done.
+ROWS_WORTH_A_THREAD = 32_768
 
 Job = tuple[int, Part, Ints, Ints]  # number of the part, the part, first rows and lengths of runs
 
@@ -107,6 +108,7 @@ class View:
             exact_rows: up to so many rows of these documents, each is compared; among more the
                 candidates are found by codes where there are codes.
         """
+        use_one_thread()
         # SECURITY: nothing but the rows of these documents is compared, here and below.
         jobs = list(self._jobs(self.documents.runs_of(within)))
         allowed = sum(int(counts.sum()) for _, _, _, counts in jobs)
@@ -183,10 +185,5 @@ def _side_by_side(
 def _pool(_process: int) -> ThreadPoolExecutor:
     """Return this process's threads: those of a parent do not come along through a fork."""
 
-    def one_thread_each() -> None:
-        import faiss
-
-        faiss.omp_set_num_threads(1)
-
     count = min(4, os.cpu_count() or 1)
-    return ThreadPoolExecutor(count, "index-search", initializer=one_thread_each)
+    return ThreadPoolExecutor(count, "index-search", initializer=use_one_thread)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from unittest.mock import patch
 
 import numpy as np
+from django.db import transaction
 
 from accounts.models import User
 from documents.models import Document, DocumentChunk
@@ -66,6 +67,12 @@ def replace_vectors(document: Document, vectors: np.ndarray, *, model: str = "fa
         for chunk, vector in zip(chunks, vectors, strict=True)
     )
     record_changes(document.organization_id, [document.pk])
+
+
+def replace_vectors_at_once(document: Document, vectors: np.ndarray) -> None:
+    """Publish the document anew as the product does: in one transaction."""
+    with transaction.atomic():
+        replace_vectors(document, vectors)
 
 
 def remove_document(document: Document) -> None:

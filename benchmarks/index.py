@@ -1,0 +1,328 @@
+"""The vector index at growing sizes: starting, searching, following changes, and its memory.
+
+Each search is set against `faiss.IndexFlatIP` with a selector, on the same vectors, the same
+allowed rows and the same query, one after the other, so that a busy machine slows both.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks import machine, results, seeding
+
+SHARES = (0.0001, 0.001, 0.01, 0.1, 0.5, 1.0)
+K = 100  # what retrieval asks for
+PROCESSES = 4
+MODEL = "all-MiniLM-L6-v2"
+
+
+def main() -> None:
+    """Measure every size, print the figures and write them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=seeding.CORPUS, help="folder with the texts")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--queries", type=int, default=50)
+    parser.add_argument("--hold", help=argparse.SUPPRESS)  # a process that only holds the index
+    options = parser.parse_args()
+    if options.hold:
+        _hold(options.hold)
+        return
+    seeding.start_installation()
+    vectors, queries = _embed(options.data, options.queries)
+    owner = seeding.first_person()
+    rows = []
+    for size in options.sizes:
+        started = time.perf_counter()
+        seeding.seed_vectors(owner, vectors, chunks=size)
+        print(f"{size} chunks seeded in {time.perf_counter() - started:.0f} s", flush=True)
+        rows.append({"chunks": size} | _measure(owner.organization_id, vectors, queries, size))
+        print(json.dumps(rows[-1], indent=2), flush=True)
+    results.write("index", {"machine": machine.describe(), "rows": rows})
+
+
+def _embed(data: Path, queries: int) -> tuple[seeding.Vectors, seeding.Vectors]:
+    from rag.embedding.registry import get_embedder
+
+    embedder = get_embedder()
+    embedder.use_threads(os.cpu_count() or 1)
+    vectors = embedder.embed_passages(seeding.read_texts(data, limit=seeding.REAL_CHUNKS))
+    texts = seeding.read_queries(data, limit=queries)
+    return vectors, np.stack([embedder.embed_query(text) for text in texts])
+
+
+def _measure(
+    organization_id: Any, vectors: seeding.Vectors, queries: seeding.Vectors, size: int
+) -> dict[str, object]:
+    from rag.index.faiss_index import FaissIndex
+
+    index = FaissIndex()
+    figures: dict[str, object] = {"ready_from_rows_s": _ready(index, organization_id)}
+    index.settle()
+    index.rebuild(organization_id)
+    index = FaissIndex()
+    figures["ready_from_snapshot_s"] = _ready(index, organization_id)
+    index.settle()
+    figures["structure"] = "codes" if _copy(index).view.parts[0].codes else "exact"
+    figures["searches"] = _searches(index, organization_id, queries, size)
+    figures["memory"] = _memory(organization_id, size)
+    figures["changes"] = _changes(index, organization_id, vectors, queries)
+    return figures
+
+
+def _copy(index: Any) -> Any:
+    [copy] = index._copies.values()
+    return copy
+
+
+def _ready(index: Any, organization_id: Any) -> float:
+    from rag.index.versions import get_state
+
+    started = time.perf_counter()
+    index.warm_up(get_state(organization_id))
+    return round(time.perf_counter() - started, 2)
+
+
+# --- searches ------------------------------------------------------------------------------------
+def _searches(
+    index: Any, organization_id: Any, queries: seeding.Vectors, size: int
+) -> list[dict[str, object]]:
+    import faiss
+
+    from documents.models import Document
+    from rag.index.scope import Scope
+    from rag.index.versions import get_state
+
+    faiss.omp_set_num_threads(1)
+    copy = _copy(index)
+    plain, ids, owners = _plain(copy)
+    found = []
+    for share in SHARES:
+        limit = max(1, int(share * size // seeding.CHUNKS_A_DOCUMENT))
+        scope = Scope(Document.objects.filter(size__lt=limit))
+        allowed = np.isin(owners, _runs(copy, scope.keys))  # reads the scope's keys, too
+        state = get_state(organization_id)
+        ours: list[float] = []
+        theirs: list[float] = []
+        recalled = 0
+        for number, query in enumerate(queries):
+            started = time.perf_counter()
+            hits = index.search(query, k=K, state=state, within=scope)
+            ours.append((time.perf_counter() - started) * 1000)
+            started = time.perf_counter()
+            nearest = _plain_search(plain, allowed, query)
+            theirs.append((time.perf_counter() - started) * 1000)
+            best = set(ids[nearest[:10]].tolist())
+            recalled += len(best & {hit.chunk_id for hit in hits[:10]})
+            if number == 0:  # the first one of a scope meets cold caches
+                ours, theirs = [], []
+        p50, flat_p50 = results.percentile(ours, 0.5), results.percentile(theirs, 0.5)
+        row = {
+            "visible": f"{share:.2%}",
+            "p50_ms": round(p50, 2),
+            "p95_ms": round(results.percentile(ours, 0.95), 2),
+            "flat_p50_ms": round(flat_p50, 2),
+            "ratio": round(p50 / flat_p50, 2),
+            "recall_at_10": round(recalled / (min(10, int(allowed.sum())) * len(queries)), 4),
+        }
+        print(row, flush=True)
+        found.append(row)
+    return found
+
+
+def _plain(copy: Any) -> tuple[Any, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return all rows in one flat index, and each row's chunk and run."""
+    import faiss
+
+    keys, runs = copy.view.documents.all()
+    plain = faiss.IndexFlatIP(copy.dimension)
+    ids = []
+    for block in copy.view.blocks(keys, runs):
+        plain.add(block.vectors)
+        ids.append(block.ids)
+    counts = copy.view.documents.runs.get(runs)[2]
+    return plain, np.concatenate(ids), np.repeat(runs, counts)
+
+
+def _runs(copy: Any, keys: frozenset[str]) -> npt.NDArray[np.int64]:
+    runs: npt.NDArray[np.int64] = copy.view.documents.runs_of(keys)
+    return runs
+
+
+def _plain_search(
+    plain: Any, allowed: npt.NDArray[np.bool_], query: seeding.Vectors
+) -> npt.NDArray[np.int64]:
+    import faiss
+
+    bits = np.packbits(allowed, bitorder="little")
+    selector = faiss.IDSelectorBitmap(len(bits), faiss.swig_ptr(bits))
+    parameters = faiss.SearchParameters(sel=selector)  # type: ignore[call-arg]
+    rows = plain.search(query[None, :], K, params=parameters)[1][0]
+    found: npt.NDArray[np.int64] = rows[rows >= 0]
+    return found
+
+
+# --- changes -------------------------------------------------------------------------------------
+def _changes(
+    index: Any, organization_id: Any, vectors: seeding.Vectors, queries: seeding.Vectors
+) -> dict[str, object]:
+    """Time the following of changes, and searches while documents are published all the time."""
+    from documents.models import Document
+    from rag.index.scope import Scope
+    from rag.index.versions import get_state
+
+    figures: dict[str, object] = {}
+    rng = np.random.default_rng(7)
+    for count, times in ((1, 20), (100, 3)):
+        taken = []
+        for _ in range(times):
+            _republish(organization_id, vectors, rng, count=count)
+            state = get_state(organization_id)
+            started = time.perf_counter()
+            index.warm_up(state)
+            taken.append((time.perf_counter() - started) * 1000)
+        figures[f"apply_{count}_ms"] = round(results.percentile(taken, 0.5), 1)
+    scope = Scope(Document.objects.filter(size__lt=50))
+    assert scope.keys
+    for name, changing in (("quiet", False), ("changing", True)):
+        waits: list[float] = []
+        with _Publishing(organization_id, vectors) if changing else nullcontext():
+            deadline = time.monotonic() + 10
+            while time.monotonic() < deadline:
+                started = time.perf_counter()
+                query = queries[len(waits) % len(queries)]
+                index.search(query, k=K, state=get_state(organization_id), within=scope)
+                waits.append((time.perf_counter() - started) * 1000)
+        figures[f"{name}_p50_ms"] = round(results.percentile(waits, 0.5), 2)
+        figures[f"{name}_longest_ms"] = round(max(waits), 1)
+    return figures
+
+
+def _republish(
+    organization_id: Any, vectors: seeding.Vectors, rng: np.random.Generator, *, count: int
+) -> None:
+    from django.db import transaction
+
+    from documents.models import Document, DocumentChunk
+    from rag.index.versions import record_changes
+
+    total = Document.objects.count()
+    numbers = rng.choice(total, count, replace=False).tolist()
+    documents = list(Document.objects.filter(size__in=numbers))
+    with transaction.atomic():
+        DocumentChunk.objects.filter(document__in=documents).delete()
+        seeding.add_rows(documents, vectors, rng)
+        record_changes(organization_id, [document.pk for document in documents])
+
+
+class _Publishing:
+    """Publishes one document after the other, in a thread, for the length of a `with` block."""
+
+    def __init__(self, organization_id: Any, vectors: seeding.Vectors) -> None:
+        self._work = (organization_id, vectors)
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def _run(self) -> None:
+        from django.db import connection
+
+        rng = np.random.default_rng(11)
+        while not self._over.is_set():
+            _republish(*self._work, rng, count=1)
+        connection.close()
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+
+# --- memory --------------------------------------------------------------------------------------
+def _memory(organization_id: Any, size: int) -> dict[str, object]:
+    """Return bytes a chunk of four processes that hold the index and search it at the same time."""
+    command = [sys.executable, str(Path(__file__).resolve()), "--hold", str(organization_id)]
+    holders = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(PROCESSES)
+    ]
+    found = list(_ask(holders))
+    private = sum(row["private"] for row in found) / PROCESSES
+    shared = max(row["shared"] for row in found)
+    return {
+        "private_bytes_a_chunk": round(private / size, 1),
+        "shared_bytes_a_chunk": round(shared / size, 1),
+        "four_processes_bytes_a_chunk": round((PROCESSES * private + shared) / size, 1),
+    }
+
+
+def _ask(holders: list["subprocess.Popen[str]"]) -> Iterator[dict[str, int]]:
+    """Let all of them load, then all of them look, then all of them end."""
+    for holder in holders:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+    for holder in holders:
+        yield json.loads(holder.communicate("\n", timeout=600)[0].splitlines()[-1])
+
+
+def _hold(organization_id: str) -> None:
+    """Load the index, search it, and tell how much memory that took once a line is read."""
+    import uuid
+
+    import django
+
+    django.setup()
+    import faiss
+
+    from documents.models import Document
+    from rag.embedding.registry import get_embedder
+    from rag.index.faiss_index import FaissIndex
+    from rag.index.scope import Scope
+    from rag.index.versions import get_state
+
+    key = uuid.UUID(organization_id)
+    scope = Scope(Document.objects.all())
+    rng = np.random.default_rng(3)
+    # What a web server holds without an index: libraries, the embedder, the scope.
+    get_embedder(MODEL)
+    faiss.IndexFlatIP(8).search(_direction(rng)[None, :8].copy(), 1)
+    assert scope.keys
+    before = _usage()
+    index = FaissIndex()
+    for _ in range(20):
+        index.search(_direction(rng), k=K, state=get_state(key), within=scope)
+    index.settle()
+    print("ready", flush=True)
+    sys.stdin.readline()
+    after = _usage()
+    print(json.dumps({name: after[name] - before[name] for name in after}))
+
+
+def _direction(rng: np.random.Generator) -> seeding.Vectors:
+    vector = rng.standard_normal(384).astype(np.float32)
+    unit: seeding.Vectors = vector / np.linalg.norm(vector)
+    return unit
+
+
+def _usage() -> dict[str, int]:
+    """Return this process's memory in bytes: its own, and of files that it maps."""
+    lines = Path("/proc/self/smaps_rollup").read_text(encoding="utf-8").splitlines()[1:]
+    sizes = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in lines}
+    return {"private": sizes["Pss_Anon"], "shared": sizes["Rss"] - sizes["Pss_Anon"]}
+
+
+if __name__ == "__main__":
+    main()

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import psutil
 import pytest
 
 from documents.exceptions import DocumentFailure
@@ -50,6 +51,12 @@ def converts(tmp_path: Path, before: str = "") -> str:
 while [ $# -gt 1 ]; do [ "$1" = --outdir ] && out=$2; shift; done
 /bin/mkdir -p "$out" && /bin/cp {made} "$out/in.docx"
 """
+
+
+def gone(number: int) -> bool:
+    """Tell whether a process ends within some seconds."""
+    running = [psutil.Process(number)] if psutil.pid_exists(number) else []
+    return psutil.wait_procs(running, timeout=10)[1] == []
 
 
 @pytest.mark.parametrize(
@@ -116,14 +123,17 @@ def test_a_conversion_that_does_not_end_is_ended_with_all_it_started(
     with pytest.raises(DocumentFailure) as raised:
         extract_file(old_file, extension="doc")
     assert (raised.value.code, raised.value.may_pass) == ("timeout", True)
-    import psutil
-
-    number = int(started.read_text())
-    _, alive = psutil.wait_procs(
-        [psutil.Process(number)] if psutil.pid_exists(number) else [], timeout=10
-    )
-    assert alive == []
+    assert gone(int(started.read_text()))
     assert list(temporary.iterdir()) == []
+
+
+def test_what_a_conversion_leaves_running_is_ended_too(
+    old_file: Path, tmp_path: Path, temporary: Path, soffice
+) -> None:
+    started = tmp_path / "started"
+    soffice(converts(tmp_path, f"/bin/sleep 600 >/dev/null 2>&1 & echo $! > {started}"))
+    assert extract_file(old_file, extension="doc").pages
+    assert gone(int(started.read_text()))
 
 
 def test_conversions_are_asked_for_by_the_registry_alone() -> None:

@@ -9,12 +9,13 @@ def summary(report: dict[str, Any]) -> list[tuple[str, str]]:
     if "model" in report:
         lines += _index_lines(report)
     files = report["files"]
-    stored = "" if files["stored"] is None else f"{files['stored']:,} stored, "
+    stored = "" if files["stored"] is None else f"{files['stored']:,} stored; "
     lines.append(
         (
             "files",
-            f"{stored}{files['without_rows']:,} without a row, {files['rows_without_files']:,} "
-            f"rows without a file, {files['set_aside']:,} set aside",
+            f"{stored}files without rows: {files['without_rows']:,}, "
+            f"rows without files: {files['rows_without_files']:,}, "
+            f"set aside: {files['set_aside']:,}",
         )
     )
     return lines

@@ -9,6 +9,7 @@ from django_q.models import OrmQ
 from rest_framework.test import APIClient
 
 from accounts.models import AuditEvent
+from knowledge.lib.errors import NotAllowed
 from rag.index.faiss_index import FaissIndex
 from rag.index.registry import get_vector_index
 from rag.index.scope import Scope
@@ -168,6 +169,13 @@ def test_what_is_asked_for_is_queued_recorded_and_done_by_a_worker(
     run = IndexRun.objects.get()
     assert (run.status, run.consistent, run.requested_by) == ("finished", True, admin)
     assert health(admin)["runs"][0]["status"] == "finished"
+
+
+def test_only_who_administers_the_organization_may_ask(owner, outside_admin):
+    for actor in (owner, outside_admin):
+        with pytest.raises(NotAllowed):
+            request_run(organization=owner.organization, action="repair", actor=actor)
+    assert not IndexRun.objects.exists()
 
 
 def test_asking_twice_queues_once(admin):

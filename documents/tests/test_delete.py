@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.core.files.storage import default_storage
+from django.db.models import ProtectedError
 
 from accounts.models import AuditEvent
 from documents import files, projection, services, tasks
@@ -141,6 +142,28 @@ def test_a_document_that_is_gone_already_is_not_found(upload, admin, removals):
     services.delete_document(document=document, actor=admin)
     with pytest.raises(NotFound):
         services.delete_document(document=document, actor=admin)
+
+
+def test_neither_its_person_nor_its_organization_can_be_deleted_past_the_services(
+    completed, owner, organization
+):
+    document = completed()
+    for whose in (owner, organization):
+        with pytest.raises(ProtectedError):
+            whose.delete()
+    assert set(Document.objects.all()) == {document}
+
+
+def test_a_batch_holds_no_more_than_others_can_wait_for(upload):
+    sizes = (900, 900, 900, 5_000, 0, 10)
+    for size in sizes:
+        Document.objects.filter(pk=upload().pk).update(chunk_count=size)
+    rows = Document.objects.values_list("pk", "chunk_count")
+    batches = list(services._delete_batches(rows))
+    counts = dict(rows)
+    assert sum(map(len, batches)) == len(sizes)
+    for batch in batches:
+        assert len(batch) == 1 or sum(counts[key] for key in batch) <= services._DELETE_PASSAGES
 
 
 # --- the pages ----------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup run test fuzz crash-test lint bench screenshots
+.PHONY: help setup run test fuzz crash-test lint bench bench-index screenshots
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -21,6 +21,7 @@ help:
 	@echo "make fuzz   feeds 10,000 damaged files to the reader (FUZZ='--inputs 500 --seed 7')"
 	@echo "make lint   checks style, types, import rules, settings and the API schema"
 	@echo "make bench  measures ingestion and retrieval on this machine"
+	@echo "make bench-index  measures the vector index up to a million passages"
 	@echo "make screenshots  takes the pictures of README.md anew (needs Chromium)"
 
 # A folder without pip is what an interrupted start leaves: it is made anew.
@@ -86,6 +87,10 @@ lint: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/retrieve.py
+
+# Takes some ten minutes, and 6 GB of disk below the folder for temporary files.
+bench-index: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/index.py
 
 screenshots: $(VENV)/.installed-dev
 	$(BIN)/python -m knowledge.tests.browser.screenshots docs/images

@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from logging import getLogger
 from typing import Any
@@ -24,8 +24,11 @@ logger = getLogger("knowledge.retrieval")
 
 # Hits taken from each index before they are fused.
 CANDIDATES = 100
-# Reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009): 1 / (60 + rank), summed.
-FUSION_K = 60
+# How much the nearness of meaning counts against words (a convex combination of scores: Bruch, Gai
+# and Ingber, ACM TOIS 2023). On three sets of unlike kind, against adding reciprocal ranks: nDCG@10
+# 0.724 for 0.715 (SciFact), 0.896 for 0.857 (SQuAD's paragraphs), 0.862 for 0.840 (a handbook); and
+# never below the better index alone, as reciprocal ranks are on the second.
+DENSE_SHARE = 0.5
 # Two chunks of one page that share this part of the shorter one say the same.
 SAME_SPAN = 0.5
 
@@ -174,17 +177,30 @@ def _search(query: str, organization_id: uuid.UUID, scope: Scope) -> tuple[list[
     return dense, lexical
 
 
-def fuse(dense: Iterable[Hit], lexical: Iterable[Hit]) -> list[Fused]:
-    """Order by the sum of reciprocal ranks; the cosine decides between equals."""
-    scores: dict[int, float] = {}
-    similarities: dict[int, float] = {}
-    for hits in (dense, lexical):
-        for rank, hit in enumerate(hits, start=1):
-            scores[hit.chunk_id] = scores.get(hit.chunk_id, 0.0) + 1 / (FUSION_K + rank)
-    for hit in dense:
-        similarities[hit.chunk_id] = hit.score
-    fused = [Fused(key, score, similarities.get(key)) for key, score in scores.items()]
+def fuse(dense: Sequence[Hit], lexical: Sequence[Hit]) -> list[Fused]:
+    """Order by the weighted sum of both scores, each as a share of its index's best.
+
+    What only words found is taken to be as near as the last of the nearest: it is no nearer.
+    """
+    nearest = max((hit.score for hit in dense), default=0.0)
+    last = max(0.0, min((hit.score for hit in dense), default=0.0))
+    most_words = max((hit.score for hit in lexical), default=0.0)
+    similarities = {hit.chunk_id: hit.score for hit in dense}
+    words = {hit.chunk_id: hit.score for hit in lexical}
+    fused = [
+        Fused(
+            key,
+            DENSE_SHARE * _share(similarities.get(key, last), nearest)
+            + (1 - DENSE_SHARE) * _share(words.get(key, 0.0), most_words),
+            similarities.get(key),
+        )
+        for key in similarities.keys() | words.keys()
+    ]
     return sorted(fused, key=lambda hit: (-hit.score, -(hit.similarity or 0.0), hit.chunk_id))
+
+
+def _share(score: float, best: float) -> float:
+    return max(0.0, score) / best if best > 0 else 0.0
 
 
 def _passages(fused: Sequence[Fused], *, user: User, top_k: int) -> tuple[Passage, ...]:

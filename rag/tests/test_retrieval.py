@@ -108,8 +108,18 @@ def test_ranks_count_from_one_and_scores_fall(owner):
 
 def test_what_stands_high_in_both_indexes_comes_first():
     fused = retrieval.fuse([Hit(1, 0.9), Hit(2, 0.8)], [Hit(2, 7.0), Hit(3, 5.0)])
-    assert [hit.chunk_id for hit in fused] == [2, 1, 3]
-    assert fused[0].score == pytest.approx(1 / 61 + 1 / 62)
+    assert [hit.chunk_id for hit in fused] == [2, 3, 1]
+    assert [hit.similarity for hit in fused] == [0.8, None, 0.9]
+
+
+def test_scores_are_weighed_as_shares_of_the_best_of_their_index():
+    fused = retrieval.fuse([Hit(1, 0.8), Hit(2, 0.6)], [Hit(2, 5.0), Hit(3, 4.0)])
+    assert {hit.chunk_id: hit.score for hit in fused} == pytest.approx(
+        {1: 0.5, 2: 0.375 + 0.5, 3: 0.375 + 0.4}
+    )
+    assert retrieval.fuse([], []) == []
+    [alone] = retrieval.fuse([Hit(1, -0.2)], [])
+    assert alone.score == 0.0
 
 
 @pytest.mark.parametrize(

@@ -94,15 +94,21 @@ class MappedFiles:
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:
-        self._files = [path.open("rb") for path in paths]
+        self._files: list[int] = []  # first, so that what was opened is closed if the next is not
+        for path in paths:
+            self._files.append(os.open(path, os.O_RDONLY))
         self._were = self._are()
+
+    def __del__(self) -> None:
+        for file in self._files:
+            os.close(file)
 
     def intact(self) -> bool:
         """Whether lengths and times of change are what they were."""
         return self._are() == self._were
 
     def _are(self) -> list[tuple[int, int]]:
-        now = [os.fstat(file.fileno()) for file in self._files]
+        now = [os.fstat(file) for file in self._files]
         return [(status.st_size, status.st_mtime_ns) for status in now]
 
 

@@ -135,7 +135,8 @@ class FaissIndex(VectorIndex):
             return copy
         with self._load_alone(key):
             fresh = self._copy(key)
-            if fresh is None or fresh is copy:  # nobody loaded it while this thread waited
+            # Another thread may have loaded it meanwhile, for a search that began before this one.
+            if fresh is None or fresh is copy or not self._follow(fresh, state):
                 fresh = self._load(state)
                 self._keep(fresh, state)
         self._tidy_up(fresh, state.pk, save=fresh.files is None)

@@ -188,6 +188,22 @@ def test_a_search_waits_for_another_ones_changes_only_so_long(owner, settings):
     assert len(found(index, owner)) == 6
 
 
+def test_what_another_search_loaded_meanwhile_is_brought_up_to_date(owner, monkeypatch):
+    """The other one began before the last publication, this one after it."""
+    made.add_document(owner, made.clustered(3))
+    index = FaissIndex()
+    found(index, owner)
+    made.add_document(owner, made.clustered(3))
+    look, seen = index._copy, []
+
+    def nothing_at_first(key):
+        seen.append(key)
+        return look(key) if len(seen) > 1 else None
+
+    monkeypatch.setattr(index, "_copy", nothing_at_first)
+    assert len(found(index, owner)) == 6
+
+
 def test_one_organizations_load_keeps_no_other_waiting(owner, outsider):
     made.add_document(outsider, made.clustered(3))
     index = FaissIndex()

@@ -149,8 +149,9 @@ def test_neither_its_person_nor_its_organization_can_be_deleted_past_the_service
 ):
     document = completed()
     for whose in (owner, organization):
-        with pytest.raises(ProtectedError):
+        with pytest.raises(ProtectedError) as refused:
             whose.delete()
+        assert document in refused.value.protected_objects
     assert set(Document.objects.all()) == {document}
 
 

@@ -1,13 +1,14 @@
 """Nobody waits for the documents of somebody else, and a bad one costs only itself."""
 
 import threading
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.core.files.base import ContentFile
 from django.utils import timezone
 
 from documents.exceptions import DocumentFailure
+from documents.fair_order import Person
 from documents.models import Document
 from documents.services import upload_document
 from rag import ingestion, reading
@@ -86,62 +87,91 @@ def test_a_page_is_ready_before_a_thousand_pages_that_are_under_way(owner, colle
     assert order.index("page.txt") < order.index("handbook.txt")
 
 
-@pytest.fixture
-def hanging(monkeypatch) -> Iterator[threading.Event]:
-    """Files that begin with HANG take until the event is set."""
-    released = threading.Event()
-    real = reading.extract_file
+class Hanging:
+    """Files that begin with HANG take until they are let go.
 
-    def extract(path, *, extension):
-        if path.read_bytes().startswith(b"HANG"):
-            assert released.wait(LIMIT_S)
-        return real(path, extension=extension)
+    Attributes:
+        most: how many of one person, and of one organization, were being read at once.
+    """
 
-    monkeypatch.setattr(reading, "extract_file", extract)
-    yield released
-    released.set()
+    def __init__(self, monkeypatch) -> None:
+        self._changed = threading.Condition()
+        self._now: list[Person] = []
+        self._is_over = False
+        self.most = (0, 0)
+        self._real = reading.read
+        monkeypatch.setattr(reading, "read", self._read)
+
+    def _read(self, lease):
+        document = Document.objects.get(pk=lease.document_id)
+        if document.filename.startswith("slow"):
+            with self._changed:
+                self._now.append(lease.person)
+                homes = [person.organization_id for person in self._now]
+                people = self._now
+                self.most = (
+                    max(self.most[0], *map(people.count, people)),
+                    max(self.most[1], *map(homes.count, homes)),
+                )
+                self._changed.notify_all()
+                assert self._changed.wait_for(lambda: self._is_over, LIMIT_S)
+                self._now.remove(lease.person)
+        return self._real(lease)
+
+    def wait_for(self, count: int) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(self._now) >= count, LIMIT_S)
+
+    def let_go(self) -> None:
+        with self._changed:
+            self._is_over = True
+            self._changed.notify_all()
 
 
+@pytest.mark.parametrize(
+    ("slow_people", "newcomer", "most"),
+    [
+        (["owner"], "colleague", (2, 2)),
+        (["owner"], "outsider", (2, 2)),
+        (["owner", "colleague", "admin"], "outsider", (2, 3)),
+    ],
+)
 def test_files_that_take_minutes_to_read_keep_nobody_else_waiting(
-    owner, colleague, outsider, hanging, monkeypatch
+    monkeypatch, request, slow_people, newcomer, most
 ):
-    for number in range(10):
-        upload(owner, "HANG", f"slow {number}.txt")
-    upload(colleague, "One page.", "page.txt")
-    upload(outsider, "Another page.", "other.txt")
+    hanging = Hanging(monkeypatch)
+    for name in slow_people:
+        for number in range(6):
+            upload(request.getfixturevalue(name), "Slow.", f"slow {name} {number}.txt")
+    person = request.getfixturevalue(newcomer)
     real = ingestion.publish_together
-    ready: set[str] = set()
 
     def publish(jobs):
         published = real(jobs)
-        ready.update(job.document.filename for job in published)
-        if {"page.txt", "other.txt"} <= ready:
-            hanging.set()
+        if any(job.document.filename == "page.txt" for job in jobs):
+            hanging.let_go()
         return published
 
     monkeypatch.setattr(ingestion, "publish_together", publish)
-    ingest_waiting()
-    assert set(statuses().values()) == {"completed"}
-
-
-def test_slow_files_of_a_whole_organization_leave_a_reader_to_another(
-    owner, colleague, admin, outsider, hanging, monkeypatch
-):
-    for person in (owner, colleague, admin):
-        for number in range(3):
-            upload(person, "HANG", f"slow {person.email} {number}.txt")
-    upload(outsider, "A page.", "page.txt")
-    real = ingestion.publish_together
-
-    def publish(jobs):
-        if any(job.document.filename == "page.txt" for job in jobs):
-            hanging.set()
-        return real(jobs)
-
-    monkeypatch.setattr(ingestion, "publish_together", publish)
-    ingest_waiting()
+    with ThreadPoolExecutor(1) as worker:
+        working = worker.submit(ingest_waiting)
+        hanging.wait_for(most[1])  # all that may hang, does
+        upload(person, "One page.", "page.txt")
+        working.result(timeout=3 * LIMIT_S)
     assert published_order()[0] == "page.txt"
     assert set(statuses().values()) == {"completed"}
+
+
+def test_one_person_keeps_no_more_readers_busy_than_leave_some_to_others(owner, monkeypatch):
+    hanging = Hanging(monkeypatch)
+    for number in range(6):
+        upload(owner, "Slow.", f"slow {number}.txt")
+    with ThreadPoolExecutor(1) as worker:
+        working = worker.submit(ingest_waiting)
+        hanging.wait_for(2)
+        threading.Timer(1.0, hanging.let_go).start()  # time for others to join in, if they could
+        working.result(timeout=3 * LIMIT_S)
+    assert hanging.most == (2, 2)
 
 
 # --- one bad document ---------------------------------------------------------------------------
@@ -194,18 +224,22 @@ def test_a_document_that_cannot_be_written_takes_none_of_its_transaction_with_it
     owner, monkeypatch
 ):
     real = ingestion.publish_together
+    groups = []
 
     def publish(jobs):
-        published = real(jobs)
-        if any(job.document.filename == "bad.txt" for job in jobs):
+        names = {job.document.filename for job in jobs}
+        groups.append(names)
+        if "bad.txt" in names:
             raise ValueError("a row that the database refuses")
-        return published
+        return real(jobs)
 
     monkeypatch.setattr(ingestion, "publish_together", publish)
+    monkeypatch.setattr(reading, "FILL_UP_S", 1.0)  # so that they come together
     for name in ("1.txt", "bad.txt", "2.txt"):
         upload(owner, f"Text of {name}.", name)
     ingest_waiting()
-    assert {n for n, s in statuses().items() if s == "completed"} >= {"1.txt", "2.txt"}
+    assert groups[0] == {"1.txt", "bad.txt", "2.txt"}
+    assert {n for n, s in statuses().items() if s == "completed"} == {"1.txt", "2.txt"}
 
 
 def test_small_documents_of_one_organization_are_published_together(owner, outsider, monkeypatch):
@@ -217,7 +251,7 @@ def test_small_documents_of_one_organization_are_published_together(owner, outsi
         return real(jobs)
 
     monkeypatch.setattr(ingestion, "publish_together", publish)
-    monkeypatch.setattr(reading, "FILL_UP_S", LIMIT_S)
+    monkeypatch.setattr(reading, "FILL_UP_S", 1.0)
     for number in range(10):
         upload(owner, f"Mine {number}.", f"mine {number}.txt")
         upload(outsider, f"Theirs {number}.", f"theirs {number}.txt")

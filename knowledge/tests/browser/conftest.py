@@ -94,5 +94,5 @@ def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Iterator[None]:
     for page in item.stash.get(_PAGES, []):
         if not page.is_closed():
             report.sections.append((f"page {page.url}", page.locator("body").aria_snapshot()))
-    if _LOG in item.stash:
+    if _LOG in item.stash and report.when == "call":  # later the product and its log may be gone
         report.sections.append(("log of the product", item.stash[_LOG]()))

@@ -21,6 +21,9 @@ from knowledge.tests.crash import operations
 _fork = multiprocessing.get_context("fork")
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 PATIENCE_S = 120.0
+# The ends in this process of all lines: while a later child had one open, an earlier one would not
+# notice that it was closed here.
+_ours: set[Connection] = set()
 _POLL_S = 0.01
 
 
@@ -41,7 +44,8 @@ class Process:
 
     def __init__(self, log: Path) -> None:
         self._ours, theirs = _fork.Pipe()
-        self._process = _fork.Process(target=_serve, args=(theirs, self._ours, log), daemon=True)
+        _ours.add(self._ours)
+        self._process = _fork.Process(target=_serve, args=(theirs, log), daemon=True)
         self._process.start()
         theirs.close()  # so that its end can be read as the end of the process
 
@@ -66,6 +70,7 @@ class Process:
             is_error, result = self._ours.recv()
         except (EOFError, ConnectionResetError):
             self._process.join()
+            self._hang_up()
             if self._process.exitcode != -signal.SIGKILL:
                 raise Misbehaved(f"ended with {self._process.exitcode}") from None
             raise Died from None
@@ -81,6 +86,7 @@ class Process:
         """Kill it now, whatever it is doing."""
         self._process.kill()
         self._process.join()
+        self._hang_up()
 
     def wait_until_stopped(self) -> None:
         """Return once it has stopped itself (SIGSTOP).
@@ -104,14 +110,20 @@ class Process:
 
     def close(self) -> None:
         """Let it end by itself, as one that is no longer needed."""
-        self._ours.close()
+        self._hang_up()
         self._process.join(PATIENCE_S)
         if self._process.is_alive():
             self.kill()
 
+    def _hang_up(self) -> None:
+        """Close the line, on which the process ends."""
+        self._ours.close()
+        _ours.discard(self._ours)
 
-def _serve(theirs: Connection, ours: Connection, log: Path) -> None:
-    ours.close()
+
+def _serve(theirs: Connection, log: Path) -> None:
+    for inherited in _ours:
+        inherited.close()
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)

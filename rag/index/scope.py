@@ -1,12 +1,15 @@
 """The documents that one search may return, asked of the database once for all its indexes."""
 
 from functools import cached_property
+from typing import Any
 
-from django.db.models import CharField, QuerySet
+from django.db.models import Aggregate, CharField, QuerySet, TextField
 from django.db.models.functions import Cast
 
 from documents.models import Document
 from documents.querysets import DocumentQuerySet
+
+_DIGITS = 32  # of an id
 
 
 class Scope:
@@ -25,6 +28,18 @@ class Scope:
     @cached_property
     def keys(self) -> frozenset[str]:
         """The documents' ids as 32 hexadecimal digits."""
-        # As text: turning thousands of rows into UUID objects costs more than the query.
-        ids = self.documents.values_list(Cast("pk", CharField()), flat=True)
-        return frozenset(key.replace("-", "") for key in ids)
+        # In one text: fetching tens of thousands of rows costs far more than the query.
+        joined = self.documents.aggregate(ids=_Joined(Cast("pk", CharField())))["ids"]
+        digits = (joined or "").replace("-", "")
+        return frozenset(digits[at : at + _DIGITS] for at in range(0, len(digits), _DIGITS))
+
+
+class _Joined(Aggregate):
+    """The texts one behind the other; None when there is none."""
+
+    function = "GROUP_CONCAT"
+    template = "%(function)s(%(expressions)s, '')"
+    output_field = TextField()
+
+    def as_postgresql(self, compiler: Any, connection: Any) -> Any:
+        return self.as_sql(compiler, connection, function="STRING_AGG")

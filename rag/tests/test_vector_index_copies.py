@@ -10,7 +10,9 @@ from django.db import connection
 
 from documents.models import Document
 from knowledge.lib.errors import Unavailable
+from rag.index.faiss_documents import Documents
 from rag.index.faiss_index import FaissIndex
+from rag.index.faiss_parts import Part
 from rag.index.faiss_snapshot import Snapshot
 from rag.index.scope import Scope
 from rag.index.versions import get_state
@@ -223,6 +225,31 @@ def test_a_view_shows_one_version_for_as_long_as_it_is_held(owner):
     assert found(index, owner) != before
     held = view.search(QUERY, k=500, within=within, exact_rows=100)
     assert {key for key, _ in held} == before
+
+
+def test_a_search_in_the_middle_of_a_change_sees_the_version_before(owner, monkeypatch):
+    documents = made.add_documents(owner, made.clustered(30), rows=5)
+    index = FaissIndex()
+    before = found(index, owner)
+    [copy] = index._copies.values()
+    within = frozenset(document.pk.hex for document in documents)
+    seen = []
+
+    def looking_at_each(step):
+        def wrapped(*args):
+            seen.append({key for key, _ in copy.search(QUERY, k=500, within=within, exact_rows=99)})
+            return step(*args)
+
+        return wrapped
+
+    monkeypatch.setattr(Part, "append", looking_at_each(Part.append))
+    monkeypatch.setattr(Documents, "changed", looking_at_each(Documents.changed))
+    made.replace_vectors(documents[0], made.clustered(9, seed=2))
+    made.replace_vectors(documents[1], made.clustered(4, seed=3))
+    made.remove_document(documents[2])
+    assert found(index, owner) == rows_of("fake")
+    assert len(seen) >= 3
+    assert all(ids == before for ids in seen)
 
 
 @pytest.mark.usefixtures("small")

@@ -4,6 +4,7 @@ import io
 import os
 import threading
 import zlib
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,10 @@ BROKEN = TWO_PAGES[: len(TWO_PAGES) // 3]
 def printed(completed):
     """A PDF of two pages, as ingestion leaves it."""
 
+    numbers = count()
+
     def made(content: bytes = TWO_PAGES, **given) -> Document:
+        content += b"\n%% copy %d" % next(numbers)  # the same bytes again would be no new document
         document = completed(content=content, filename="travel.pdf", **given)
         for number, text in enumerate(
             ["Trains are booked a week ahead.", "Hotels cost up to 180 euros a night."], 1

@@ -173,7 +173,7 @@ def _nearest(organization_id: uuid.UUID, questions: Sequence[str], model: str) -
     best: list[list[tuple[float, int]]] = [[] for _ in questions]
     rows = ChunkEmbedding.objects.of_index(organization_id, model)
     rows = rows.filter(document__status=Document.Status.COMPLETED)
-    batch: list[tuple[int, bytes]] = []
+    batch: list[tuple[int, bytes | memoryview]] = []
     for row in rows.values_list("chunk_id", "vector").iterator(chunk_size=READ_SIZE):
         batch.append(row)
         if len(batch) == READ_SIZE:
@@ -185,7 +185,9 @@ def _nearest(organization_id: uuid.UUID, questions: Sequence[str], model: str) -
 
 
 def _merge(
-    best: list[list[tuple[float, int]]], asked: Vectors, batch: Sequence[tuple[int, bytes]]
+    best: list[list[tuple[float, int]]],
+    asked: Vectors,
+    batch: Sequence[tuple[int, bytes | memoryview]],
 ) -> None:
     """Put the batch's nearest chunks among each question's best so far."""
     vectors = np.frombuffer(b"".join(bytes(row[1]) for row in batch), dtype="<f4")

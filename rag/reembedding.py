@@ -20,6 +20,8 @@ from rag.models import ChunkEmbedding, ModelChange, OrganizationIndex
 # Chunks embedded in one call and written in one transaction: a few seconds, for which an upload may
 # have to wait.
 BATCH_SIZE = 128
+# Keys looked at in one query for the chunks that lack their vector.
+WINDOW_SIZE = 2_000
 # Embeddings deleted in one transaction, so that others who write wait only a moment.
 PRUNE_SIZE = 2_000
 
@@ -83,9 +85,7 @@ def embed_next(lease: ChangeLease) -> int | None:
         LeaseLost: nothing was written.
     """
     change = _row(lease)
-    missing = chunks_without_vector(change.organization_id, change.model)
-    rest = missing.filter(pk__gt=change.position).order_by("pk").select_related("document")
-    chunks = list(rest[:BATCH_SIZE])
+    chunks = _next_chunks(change)
     if not chunks:
         if not change.position:
             return None
@@ -212,6 +212,30 @@ def prune_next(organization_id: uuid.UUID) -> int:
 def _row(lease: ChangeLease) -> ModelChange:
     with transaction.atomic():
         return lease.lock()
+
+
+def _next_chunks(change: ModelChange) -> list[DocumentChunk]:
+    """Return the next chunks of the round that lack their vector, with their documents.
+
+    Read along the keys and a window at a time. Asked for the first few of an organization in the
+    order of their keys, a database would look through all of them for each batch.
+    """
+    vectors = ChunkEmbedding.objects.filter(chunk=OuterRef("pk"), model=change.model)
+    position = change.position
+    while True:
+        after = DocumentChunk.objects.filter(pk__gt=position).order_by("pk")
+        window = dict(after.values_list("pk", "document_id")[:WINDOW_SIZE])
+        if not window:
+            return []
+        documents = Document.objects.filter(organization_id=change.organization_id)
+        ours = set(documents.filter(pk__in=set(window.values())).values_list("pk", flat=True))
+        position = max(window)
+        lacking = after.filter(~Exists(vectors), pk__lte=position).values_list("pk", flat=True)
+        keys = [key for key in lacking if window.get(key) in ours][:BATCH_SIZE]
+        if keys:
+            return list(
+                DocumentChunk.objects.filter(pk__in=keys).order_by("pk").select_related("document")
+            )
 
 
 def _state(change: ModelChange) -> QuerySet[OrganizationIndex]:

@@ -85,7 +85,7 @@ class ModelChangeAdmin(OrganizationScopedAdmin):
     @admin.action(description="Switch as soon as it is complete", permissions=["view"])
     def switch_now(self, request: HttpRequest, queryset: QuerySet[ModelChange]) -> None:
         """Let changes that wait for somebody switch."""
-        for change in queryset.open().select_related("organization"):
+        for change in _open(queryset):
             model_change.switch(organization=change.organization, actor=_user(request))
         model_change.ring_for_model_changes()
         messages.success(request, "Queries change to the new model as soon as it is complete.")
@@ -93,7 +93,7 @@ class ModelChangeAdmin(OrganizationScopedAdmin):
     @admin.action(description="Cancel", permissions=["view"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[ModelChange]) -> None:
         """Give up the chosen changes that are open."""
-        for change in queryset.open().select_related("organization"):
+        for change in _open(queryset):
             model_change.cancel(organization=change.organization, actor=_user(request))
         messages.success(request, "Cancelled; queries use the same model as before.")
 
@@ -107,6 +107,10 @@ class ModelChangeAdmin(OrganizationScopedAdmin):
             model_change.roll_back(organization=organization, actor=_user(request))
         model_change.ring_for_model_changes()
         messages.success(request, "Queries change back as soon as every passage has its vector.")
+
+
+def _open(chosen: QuerySet[ModelChange]) -> QuerySet[ModelChange]:
+    return ModelChange.objects.open().filter(pk__in=chosen).select_related("organization")
 
 
 def _user(request: HttpRequest) -> User:

@@ -112,7 +112,8 @@ class MultilingualE5Embedder(Embedder):
         tensors = {name: torch.from_numpy(value) for name, value in _state(self._weights).items()}
         tensors["embeddings.word_embeddings.weight"] = torch.zeros(1, shape.hidden)
         model.load_state_dict(tensors)
-        return model.eval()
+        model.train(False)
+        return model
 
 
 def _weights_path() -> Path:

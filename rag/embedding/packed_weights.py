@@ -63,10 +63,12 @@ class PackedWeights:
         if reader.take(4) != MAGIC:
             raise ValueError(f"{path.name} is not a file of packed weights.")
         reader.unpack("<I")  # version
-        *sizes, epsilon, block = reader.unpack("<7ifi")
+        hidden, layers, heads, wide, words, positions, types, epsilon, block = reader.unpack(
+            "<7ifi"
+        )
         if block != BLOCK_WEIGHTS:
             raise ValueError(f"{path.name} has blocks of {block} weights.")
-        self.shape = Shape(*sizes, epsilon)
+        self.shape = Shape(hidden, layers, heads, wide, words, positions, types, epsilon)
         self.vocabulary = _vocabulary(reader)
         self._places = _directory(reader)
 

@@ -195,6 +195,25 @@ def test_a_runner_that_was_taken_over_writes_nothing_more(owner, organization):
     assert reembedding.embed_next(awake)
 
 
+def test_a_runner_that_was_taken_over_while_it_computed_writes_nothing(
+    owner, organization, monkeypatch
+):
+    published(owner, "a", "b", "c")
+    change = start_change(organization=organization, model=NEW, actor=None)
+    embed_chunks = reembedding.embed_chunks
+
+    def fall_asleep(chunks, model):
+        let_lease_end(change)
+        assert change_leases.claim(change.pk)
+        return embed_chunks(chunks, model)
+
+    slow = change_leases.claim(change.pk)
+    monkeypatch.setattr(reembedding, "embed_chunks", fall_asleep)
+    with pytest.raises(change_leases.LeaseLost):
+        reembedding.embed_next(slow)
+    assert vectors_of(NEW) == set()
+
+
 def test_a_change_that_kills_its_runner_each_time_is_given_up(owner, organization):
     published(owner, "a")
     change = start_change(organization=organization, model=NEW, actor=None)

@@ -85,7 +85,9 @@ class Command(BaseCommand):
         while change.is_open and not _waits(change):
             change = run_change(change_id=change.pk, on_progress=self._show_progress)
             if change.is_open and not _waits(change):
-                self._say(f"another process works on it, or was ended just now; {_progress(change)}")
+                self._say(
+                    f"another process works on it, or was ended just now; {_progress(change)}"
+                )
                 time.sleep(POLL_S)
         self._say(_outcome(change))
         for line in _figures(change):

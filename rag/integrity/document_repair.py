@@ -7,10 +7,10 @@ from django.db import transaction
 
 from accounts.models import Organization
 from documents.file_check import check_files
+from documents.intake import enqueue_ingestion
 from documents.models import Document, DocumentChunk, Page
 from documents.querysets import DocumentQuerySet
 from documents.removal import delete_text
-from documents.services import enqueue_ingestion
 from rag.index.registry import get_lexical_index
 from rag.index.versions import record_changes
 from rag.integrity import rows

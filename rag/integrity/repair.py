@@ -53,7 +53,9 @@ def _mend_words(organization: Organization) -> None:
 
 
 def _take_new_copies(organization: Organization) -> None:
-    """Have every process, this one at once, make its copy anew from the rows."""
+    """Have every process, this one at once, make its copy anew from the rows, if it must be."""
+    if not get_vector_index().health(organization.pk).faults:
+        return  # it differed from rows that were mended, and has followed them
     with transaction.atomic():
         record_rebuild(organization.pk)
     _rebuild_vectors(organization)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from documents.models import Document, DocumentChunk
+from documents.models import Document, DocumentChunk, Page
 from rag.embedding.registry import get_embedder
 from rag.index import versions
 from rag.index.faiss_index import FaissIndex
@@ -11,7 +11,7 @@ from rag.index.scope import Scope
 from rag.index.versions import get_state
 from rag.integrity import history
 from rag.integrity.faults import MEANINGS, Fault
-from rag.models import IndexRun
+from rag.models import IndexChange, IndexRun
 from rag.services.index import check_index, run_now
 from rag.tests.corruptions import CORRUPTIONS, TEXTS, Corruption, Spoilable, sound
 from rag.tests.library import publish_texts
@@ -72,10 +72,12 @@ def test_every_kind_of_fault_has_a_case_and_a_meaning():
 
 @pytest.mark.parametrize("corruption", CORRUPTIONS.values(), ids=CORRUPTIONS)
 def test_it_is_found_counted_and_mended(world, corruption: Corruption):
-    other_process = FaissIndex()
-    searches(world, other_process)
+    before, after = FaissIndex(), FaissIndex()  # processes that loaded what was sound, and not
+    searches(world, before)
     corruption.spoil(world)
     assert found(world) == corruption.found
+    if Fault.MODEL_UNAVAILABLE not in corruption.found:
+        after.warm_up(get_state(world.owner.organization_id))
     run = repaired(world)
     assert {f["kind"]: f["count"] for f in run.repaired} == corruption.found
     read_again(world)
@@ -83,7 +85,8 @@ def test_it_is_found_counted_and_mended(world, corruption: Corruption):
     if not corruption.left:
         assert run.consistent
         assert searches(world, get_vector_index()) == expected(world)
-        assert searches(world, other_process) == expected(world)
+        assert searches(world, before) == expected(world)
+        assert searches(world, after) == expected(world)
 
 
 @pytest.mark.parametrize("corruption", CORRUPTIONS.values(), ids=CORRUPTIONS)
@@ -104,6 +107,29 @@ def test_only_what_lacks_a_good_vector_is_embedded_again(world):
     before = len(get_embedder().history)
     repaired(world)
     assert get_embedder().history[before:] == ["one\nalpha apple"]
+
+
+@pytest.mark.parametrize("name", ["embedding not a number", "embedding misplaced", "words lost"])
+def test_a_few_rows_are_mended_without_a_whole_new_copy_for_every_process(world, name):
+    get_vector_index().warm_up(get_state(world.owner.organization_id))
+    CORRUPTIONS[name].spoil(world)
+    repaired(world)
+    steps = IndexChange.objects.values_list("document_id", flat=True)
+    assert len(steps) > 2
+    assert versions.EVERYTHING not in steps
+
+
+def test_what_is_left_of_a_document_that_lost_its_file_too_goes_on_answering(world):
+    CORRUPTIONS["file lost"].spoil(world)
+    Page.objects.filter(document=world.one, number=2).delete()
+    run = repaired(world)
+    assert {finding["kind"] for finding in run.report["findings"]} == {
+        "document_incomplete",
+        "file_lost",
+    }
+    assert set(searches(world, get_vector_index())) == {
+        t for texts in TEXTS.values() for t in texts
+    }
 
 
 def test_a_repair_is_in_the_audit_trail_with_what_it_found_and_left(world):

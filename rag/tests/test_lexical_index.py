@@ -1,6 +1,7 @@
 import uuid
 
 import pytest
+from django.db import connection
 
 from documents.models import Document
 from documents.services import delete_documents
@@ -114,3 +115,41 @@ def test_a_rebuild_gives_the_same_index(owner):
     before = scores(owner.organization, "alpha two")
     SqliteFtsIndex().rebuild(owner.organization_id)
     assert scores(owner.organization, "alpha two") == before
+
+
+def test_what_is_published_and_deleted_during_a_rebuild_is_as_it_should_be(
+    owner, admin, monkeypatch
+):
+    published(owner, "alpha")
+    gone = published(owner, "beta")
+    fill = FtsTable.fill
+
+    def fill_while_others_write(table: FtsTable) -> None:
+        fill(table)
+        published(owner, "gamma")
+        delete_documents(documents=Document.objects.filter(pk=gone.pk), actor=admin)
+        assert search(owner.organization, "alpha") == ["alpha"]  # by the old words
+
+    monkeypatch.setattr(FtsTable, "fill", fill_while_others_write)
+    SqliteFtsIndex().rebuild(owner.organization_id)
+    table = FtsTable(owner.organization_id)
+    assert table.differences().keys == []
+    assert table.is_sound()
+    assert [search(owner.organization, word) for word in ("alpha", "beta", "gamma")] == [
+        ["alpha"],
+        [],
+        ["gamma"],
+    ]
+
+
+def test_an_interrupted_rebuild_leaves_the_old_words_and_the_next_one_tidies_up(owner, monkeypatch):
+    published(owner, "alpha")
+    with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
+        patch.setattr(FtsTable, "fill", lambda table: 1 / 0)
+        SqliteFtsIndex().rebuild(owner.organization_id)
+    assert search(owner.organization, "alpha") == ["alpha"]
+    SqliteFtsIndex().rebuild(owner.organization_id)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name FROM sqlite_master WHERE sql LIKE 'CREATE VIRTUAL%%'")
+        tables = [row[0] for row in cursor.fetchall()]
+    assert tables == [FtsTable(owner.organization_id).name]

@@ -29,6 +29,7 @@ PAGES = 10
 CHUNKS_A_PAGE = 10
 CHUNK_CHARACTERS = 500
 KEPT = 200  # documents that stay
+TOGETHER = 20  # documents that are published in one transaction
 IDLE_S = 10.0
 VOCABULARY = 20_000
 TABLES = ("rag_chunkembedding", "documents_documentchunk", "documents_page")
@@ -65,41 +66,51 @@ def _published(owner: Any, count: int) -> Iterator[uuid.UUID]:
     from django.core.files.base import ContentFile
 
     from documents import leases
-    from documents.chunking import Chunk
-    from documents.extraction.base import ExtractedDocument, ExtractedPage
     from documents.models import Document
     from documents.services import upload_document
     from rag.index.versions import get_state
-    from rag.publishing import Job, publish
+    from rag.publishing import publish_together
 
     rng = np.random.default_rng(count)
-    words = np.array([f"word{number}" for number in range(VOCABULARY)])
     model = get_state(owner.organization_id).model
-    for number in range(count):
-        document = upload_document(
-            owner=owner, file=ContentFile(b"x"), filename=f"{number}.txt", ingest=False
-        )
-        [lease] = leases.claim(limit=1, first=document.pk)
-        pages: list[ExtractedPage] = []
-        chunks: list[Chunk] = []
-        for page in range(1, PAGES + 1):
-            texts = [_text(words, rng) for _ in range(CHUNKS_A_PAGE)]
-            pages.append(ExtractedPage(page, "\n".join(texts)))
-            for at, text in enumerate(texts):
-                start = at * (CHUNK_CHARACTERS + 1)
-                chunks.append(Chunk(len(chunks), page, start, start + len(text), text))
-        vectors = rng.standard_normal((len(chunks), 384)).astype(np.float32)
-        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-        job = Job(lease, document, ExtractedDocument(tuple(pages)), chunks, model, 0.0, vectors)
-        assert publish(job)
-        yield document.pk
-    Document.objects.filter(uploaded_by=owner).update(visibility="organization")
+    for first in range(0, count, TOGETHER):
+        for number in range(first, min(first + TOGETHER, count)):
+            upload_document(
+                owner=owner,
+                file=ContentFile(rng.bytes(16).hex().encode()),
+                filename=f"{number}.txt",
+                visibility="organization",
+                ingest=False,
+            )
+        claimed = leases.claim(limit=TOGETHER)
+        rows = Document.objects.in_bulk([lease.document_id for lease in claimed])
+        jobs = [_job(lease, rows[lease.document_id], model, rng) for lease in claimed]
+        yield from (job.document.pk for job in publish_together(jobs))
 
 
-def _text(words: Any, rng: np.random.Generator) -> str:
+def _job(lease: Any, document: Any, model: str, rng: np.random.Generator) -> Any:
+    """Return a document as it is when it is read and embedded."""
+    from documents.chunking import Chunk
+    from documents.extraction.base import ExtractedDocument, ExtractedPage
+    from rag.publishing import Job
+
+    pages: list[ExtractedPage] = []
+    chunks: list[Chunk] = []
+    for page in range(1, PAGES + 1):
+        texts = [_text(rng) for _ in range(CHUNKS_A_PAGE)]
+        pages.append(ExtractedPage(page, "\n".join(texts)))
+        for at, text in enumerate(texts):
+            start = at * (CHUNK_CHARACTERS + 1)
+            chunks.append(Chunk(len(chunks), page, start, start + len(text), text))
+    vectors = rng.standard_normal((len(chunks), 384)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return Job(lease, document, ExtractedDocument(tuple(pages)), chunks, model, 0.0, vectors)
+
+
+def _text(rng: np.random.Generator) -> str:
     """Return a chunk whose words are as unevenly frequent as those of a language."""
-    ranks = np.minimum(rng.zipf(1.3, 80), VOCABULARY) - 1
-    return " ".join(words[ranks])[:CHUNK_CHARACTERS]
+    ranks = np.minimum(rng.zipf(1.3, 80), VOCABULARY)
+    return " ".join(f"word{rank}" for rank in ranks)[:CHUNK_CHARACTERS]
 
 
 def _bare_delete(folder: Path, doomed: list[uuid.UUID]) -> float:

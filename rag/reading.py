@@ -74,6 +74,7 @@ class ReadAhead:
         self._batches = FairBatches()
         self._in_hand: dict[uuid.UUID, Lease] = {}
         self._is_over = False
+        self._error: BaseException | None = None
         self._threads = [
             threading.Thread(target=self._run, name=f"read {number}", daemon=True)
             for number in range(READERS)
@@ -110,6 +111,8 @@ class ReadAhead:
                 patience = FILL_UP_S if waiting else LOOK_EVERY_S
                 if not self._wait_for_more(than=waiting, seconds=patience) and waiting:
                     break
+            if self._error is not None:
+                raise self._error  # the leases in hand end with the heartbeat
             return self._batches.next(size)
 
     def _wait_for_more(self, *, than: int, seconds: float) -> bool:
@@ -119,7 +122,7 @@ class ReadAhead:
         )
 
     def _is_done(self) -> bool:
-        return self._is_over and not self._in_hand
+        return self._error is not None or (self._is_over and not self._in_hand)
 
     def finish(self, lease: Lease) -> None:
         """Let go of a document that is published or failed."""
@@ -148,6 +151,10 @@ class ReadAhead:
                     self._changed.notify_all()
                 if job is None:
                     self.finish(lease)
+        except BaseException as error:  # the thread's edge: `next_batch` raises it
+            with self._changed:
+                self._error = error
+                self._changed.notify_all()
         finally:
             connection.close()  # each thread has one of its own
 

@@ -142,7 +142,7 @@ def test_files_that_take_minutes_to_read_keep_nobody_else_waiting(
     hanging = Hanging(monkeypatch)
     for name in slow_people:
         for number in range(6):
-            upload(request.getfixturevalue(name), "Slow.", f"slow {name} {number}.txt")
+            upload(request.getfixturevalue(name), f"Slow {number}.", f"slow {name} {number}.txt")
     person = request.getfixturevalue(newcomer)
     real = ingestion.publish_together
 
@@ -165,7 +165,7 @@ def test_files_that_take_minutes_to_read_keep_nobody_else_waiting(
 def test_one_person_keeps_no_more_readers_busy_than_leave_some_to_others(owner, monkeypatch):
     hanging = Hanging(monkeypatch)
     for number in range(6):
-        upload(owner, "Slow.", f"slow {number}.txt")
+        upload(owner, f"Slow {number}.", f"slow {number}.txt")
     with ThreadPoolExecutor(1) as worker:
         working = worker.submit(ingest_waiting)
         hanging.wait_for(2)
@@ -287,3 +287,17 @@ def test_steps_that_end_are_no_hang_however_many_there_are(owner, settings, monk
             with heartbeat.step():
                 pass
         assert beaten.wait(LIMIT_S)
+
+
+def test_a_reader_that_breaks_ends_the_worker_instead_of_holding_leases_for_ever(
+    owner, monkeypatch
+):
+    def breaks(_lease):
+        raise SystemError("a fault of the program")
+
+    monkeypatch.setattr(reading, "read", breaks)
+    for number in range(6):
+        upload(owner, f"Text {number}.", f"{number}.txt")
+    with pytest.raises(SystemError):
+        ingest_waiting()
+    assert not [t for t in threading.enumerate() if t.name.startswith(("read", "heartbeat"))]

@@ -1,4 +1,31 @@
-"""Why a document could not be read, in words for the person who uploaded it."""
+"""Why a document was not taken in or could not be read, in words for who uploaded it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from knowledge.lib.errors import Conflict
+
+if TYPE_CHECKING:
+    from documents.models import Document
+
+
+class AlreadyUploaded(Conflict):
+    """The same person has uploaded the same bytes already, and they have not failed.
+
+    Args:
+        document: what they became; it is as it was, its sharing too.
+    """
+
+    code = "already_uploaded"
+
+    def __init__(self, document: Document) -> None:
+        super().__init__(
+            f"You uploaded this file already, as “{document.filename}”. "
+            "It stays as it is, its sharing too.",
+            details={"document_id": str(document.pk)},
+        )
+        self.document = document
 
 
 class DocumentFailure(Exception):

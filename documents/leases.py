@@ -2,7 +2,7 @@
 
 import datetime
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -18,6 +18,9 @@ TOO_MANY_ATTEMPTS = (
     "Reading this file stopped the worker {attempts} times. It may be damaged: "
     "open and save it again, then upload the new file."
 )
+
+_MOST_WARNINGS = 50
+_LONGEST_WARNING = 1_000
 
 
 @dataclass(frozen=True)
@@ -161,8 +164,15 @@ def lock(leases: Iterable[Lease]) -> list[Document]:
     return list(_held(leases).select_for_update())
 
 
-def complete(document: Document, *, title: str, page_count: int, chunk_count: int) -> None:
-    """Mark the locked document as completed."""
+def complete(
+    document: Document,
+    *,
+    title: str,
+    page_count: int,
+    chunk_count: int,
+    warnings: Sequence[str] = (),
+) -> None:
+    """Mark the locked document as completed; `warnings` say what of it could not be read."""
     Document.objects.filter(pk=document.pk).update(
         status=Document.Status.COMPLETED,
         stage=Document.Stage.NONE,
@@ -172,6 +182,7 @@ def complete(document: Document, *, title: str, page_count: int, chunk_count: in
         title=title,
         page_count=page_count,
         chunk_count=chunk_count,
+        warnings=[said[:_LONGEST_WARNING] for said in warnings[:_MOST_WARNINGS]],
         completed_at=timezone.now(),
         lease_token=None,
         lease_expires_at=None,

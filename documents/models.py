@@ -54,6 +54,15 @@ class Document(models.Model):
     size = models.PositiveBigIntegerField(help_text="Bytes.")
     sha256 = models.CharField(max_length=64, db_index=True)
     file = models.FileField(upload_to=storage_path, max_length=200)
+    # Restricted: the service deletes attachments with what they came with, and never the one alone.
+    attached_to = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.RESTRICT,
+        related_name="attachments",
+        help_text="The message that it came with; it is shared and deleted with it.",
+    )
 
     visibility = models.CharField(
         max_length=12, choices=Visibility.choices, default=Visibility.PRIVATE
@@ -65,6 +74,9 @@ class Document(models.Model):
     progress = models.PositiveSmallIntegerField(default=0, help_text="Per cent.")
     error_code = models.CharField(max_length=40, blank=True)
     error_message = models.TextField(blank=True)
+    warnings = models.JSONField(
+        default=list, blank=True, help_text="Sentences about what of the file could not be read."
+    )
     title = models.CharField(max_length=255, blank=True, help_text="As found in the document.")
     page_count = models.PositiveIntegerField(default=0)
     chunk_count = models.PositiveIntegerField(default=0)
@@ -102,15 +114,23 @@ class Document(models.Model):
                 name="document_turn",
             ),
         ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["attached_to", "sha256", "filename"], name="attachment_unique"
+            )
+        ]
 
     def __str__(self) -> str:
         return self.filename
 
     def clean(self) -> None:
-        """SECURITY: the uploader's organization is the document's."""
+        """SECURITY: uploader and message are of the document's organization."""
         super().clean()
         if self.uploaded_by.organization_id != self.organization_id:
             raise ValidationError("Document and uploader belong to different organizations.")
+        parent = self.attached_to
+        if parent is not None and parent.organization_id != self.organization_id:
+            raise ValidationError("Document and message belong to different organizations.")
 
     @property
     def is_failed(self) -> bool:

@@ -75,6 +75,19 @@ class DocumentQuerySet(QuerySet["Document"]):
         """Return those a worker may take."""
         return self.waiting(now) | self.left_behind(now)
 
+    def equal_to(self, document: Document) -> DocumentQuerySet:
+        """Return the same bytes by the same person, neither failed nor the attachment of another.
+
+        An attachment is none of them: it goes with its message, a file by itself stays.
+        """
+        return self.filter(
+            organization_id=document.organization_id,
+            uploaded_by_id=document.uploaded_by_id,
+            sha256=document.sha256,
+            size=document.size,
+            attached_to=None,
+        ).exclude(status=self.model.Status.FAILED)
+
     def search(self, text: str) -> DocumentQuerySet:
         """Return those whose file name contains the text."""
         return self.filter(filename__icontains=text) if text else self

@@ -4,19 +4,19 @@ import time
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import IO, Any, BinaryIO, cast
+from typing import IO, Any
 
-from django.conf import settings
 from django.core.files.base import File
 from django.db import transaction
-from django_q.tasks import async_task
 
 from accounts import audit
 from accounts.models import Team, User
 from documents import files
-from documents.extraction.registry import detect_type
+from documents.attachments import DEEPEST, below, share_alike
+from documents.exceptions import AlreadyUploaded
 from documents.filenames import display_name
-from documents.models import Document, storage_path
+from documents.intake import enqueue_ingestion, take_in, type_of
+from documents.models import Document
 from documents.page_images import forget_page_images
 from documents.projection import projection
 from documents.querysets import DocumentQuerySet
@@ -27,8 +27,6 @@ from knowledge.lib.faults import FaultPoint, passing
 
 Visibility = Document.Visibility
 
-# What type detection may look at; enough to find the parts of an Office file.
-_HEAD_BYTES = 64 * 1024
 # Documents a transaction, and passages, which are what takes time: some tenths of a second. Readers
 # never wait for it; those who write do.
 _DELETE_BATCH = 100
@@ -56,6 +54,7 @@ def upload_document(
         ingest: ring for a worker; False where the caller ingests by itself.
 
     Raises:
+        AlreadyUploaded: the owner has a document of the same bytes that has not failed.
         UnsupportedType: content and extension are of no accepted type.
         TooLarge: more than `MAX_UPLOAD_BYTES`.
         InvalidInput: visibility and teams do not fit.
@@ -63,7 +62,7 @@ def upload_document(
     if not owner.is_active or owner.organization_id is None:
         raise NotAllowed("Only a member of an organization can upload documents.")
     name = display_name(filename)
-    file_type = detect_type(name, _head_of(file), cast(BinaryIO, file))
+    file_type = type_of(name, file)
     shared_with = _teams_for(visibility, teams, choices=_teams_open_to(owner))
     document = Document(
         organization_id=owner.organization_id,
@@ -74,32 +73,14 @@ def upload_document(
         visibility=visibility,
         request_id=context.current().request_id,
     )
-    path = document.file.name = storage_path(document, name)
-    with files.reserved(path) as reservation:
-        stored = reservation.write(file, filename=name)
-        passing(FaultPoint.UPLOAD_FILE_STORED)
-        document.size, document.sha256 = stored.size, stored.sha256
-        with transaction.atomic():
-            reservation.keep()
-            document.full_clean()
-            document.save(force_insert=True)
-            document.teams.set(shared_with)
-            _record("document.uploaded", document, owner, size=document.size)
-            passing(FaultPoint.UPLOAD_ROW_WRITTEN)
-            if ingest:
-                # Robust: the upload is accepted, and the sweeper finds it when the queue is away.
-                transaction.on_commit(lambda: _ring_for(document), robust=True)
+
+    def admit(measured: Document) -> list[Team]:
+        if existing := _equal_to(measured):
+            raise AlreadyUploaded(existing)
+        return shared_with
+
+    take_in(document=document, file=file, admit=admit, ingest=ingest)
     return document
-
-
-def _ring_for(document: Document) -> None:
-    passing(FaultPoint.UPLOAD_COMMITTED)
-    enqueue_ingestion(document.pk)
-
-
-def enqueue_ingestion(document_id: uuid.UUID) -> None:
-    """Ring for a worker; the row, not the queue, says that there is work."""
-    async_task(settings.INGESTION_TASK, str(document_id))
 
 
 @transaction.atomic
@@ -109,13 +90,17 @@ def share_document(
     """Set who may read a document; it holds from the next query on.
 
     The owner shares with teams of their own, an administrator with any of the organization. Teams
-    that it is shared with already may stay.
+    that it is shared with already may stay. What came with it is shared alike.
 
     Raises:
         NotFound, NotAllowed: the actor may not see, or not change, the document.
+        Conflict: it came with a message, whose sharing it has.
         InvalidInput: visibility and teams do not fit.
     """
     document = _locked_for_change(document, actor)
+    if document.attached_to_id is not None:
+        # SECURITY: or what was taken back with its message would stay open as its attachment.
+        raise Conflict("An attachment is shared as the message it came with: share that one.")
     choices = _teams_open_to(actor) | set(document.teams.values_list("pk", flat=True))
     shared_with = _teams_for(visibility, teams, choices=choices)
     before = document.visibility
@@ -123,6 +108,7 @@ def share_document(
     document.full_clean()
     document.save(update_fields=["visibility"])
     document.teams.set(shared_with)
+    attachments = share_alike(document, shared_with)
     _record(
         "document.shared",
         document,
@@ -130,6 +116,7 @@ def share_document(
         visibility=visibility,
         visibility_before=before,
         teams=sorted(str(team.pk) for team in shared_with),
+        attachments=attachments,
     )
     return document
 
@@ -140,14 +127,17 @@ def retry_document(*, document: Document, actor: User) -> Document:
 
     Raises:
         NotFound, NotAllowed: the actor may not see, or not change, the document.
-        Conflict: it has not failed.
+        Conflict: it has not failed, or its uploader has uploaded the same file again since.
     """
     document = _locked_for_change(document, actor)
     if not document.is_failed:
         raise Conflict("Only a failed document can be tried again.")
+    if document.attached_to_id is None and _equal_to(document):
+        raise Conflict("The same file was uploaded again since; this one is not needed any more.")
     document.status, document.stage = Document.Status.UPLOADED, Document.Stage.NONE
     document.progress = document.attempts = 0
     document.error_code = document.error_message = ""
+    document.warnings = []
     document.lease_token = document.lease_expires_at = document.next_attempt_at = None
     document.request_id = context.current().request_id
     document.save()
@@ -170,17 +160,31 @@ def delete_document(*, document: Document, actor: User) -> None:
 
 
 def delete_documents(*, documents: DocumentQuerySet, actor: User) -> int:
-    """Delete those of the documents that the actor may delete; return how many it were.
+    """Delete those of the documents that the actor may delete, with what came with them.
 
     Rows, index and audit trail of a batch go in one transaction; the files follow its commit.
+
+    Returns:
+        How many went, attachments included.
     """
-    rows = documents.deletable_by(actor).order_by().values_list("pk", "chunk_count")
     deleted = 0
-    for number, batch in enumerate(_delete_batches(list(rows))):
+    for number, batch in enumerate(_delete_batches(_doomed(documents.deletable_by(actor)))):
         if number:
             time.sleep(_DELETE_PAUSE_S)
         deleted += _delete_batch(batch, actor)
     return deleted
+
+
+def _doomed(documents: DocumentQuerySet) -> list[tuple[uuid.UUID, int]]:
+    """Return key and passages of the documents, and ahead of them of what came with them."""
+    # SECURITY: an attachment is of its message's organization, so who may delete one may the other.
+    wanted = documents.order_by().values("pk")
+    levels = [documents.order_by()]
+    for depth in range(DEEPEST):
+        came_with = "__".join(["attached_to"] * (depth + 1))
+        levels.insert(0, Document.objects.order_by().filter(**{f"{came_with}__in": wanted}))
+    rows = [row for level in levels for row in level.values_list("pk", "chunk_count")]
+    return list(dict(rows).items())  # one that was asked for as well stands first
 
 
 def _delete_batches(rows: Iterable[tuple[uuid.UUID, int]]) -> Iterator[list[uuid.UUID]]:
@@ -202,6 +206,8 @@ def _delete_batch(keys: Sequence[uuid.UUID], actor: User) -> int:
     # Locked: a worker that is about to publish one of them waits, then finds it gone.
     rows = Document.objects.select_for_update(of=("self",)).select_related("organization")
     documents = list(rows.filter(pk__in=keys))
+    known = {document.pk for document in documents}
+    documents += [attached for attached in below(known) if attached.pk not in known]
     by_organization: dict[uuid.UUID, list[uuid.UUID]] = defaultdict(list)
     for document in documents:
         by_organization[document.organization_id].append(document.pk)
@@ -233,12 +239,14 @@ def record_download(*, document: Document, actor: User) -> None:
     _record("document.downloaded", document, actor)
 
 
-def _head_of(file: File[bytes] | IO[bytes]) -> bytes:
-    """Return the beginning of a file and rewind it."""
-    file.seek(0)
-    head: bytes = file.read(_HEAD_BYTES)
-    file.seek(0)
-    return head
+def _equal_to(document: Document) -> Document | None:
+    """Return what the uploader has of the same bytes; call it in the transaction that adds it.
+
+    The uploader's row is locked until the commit, so that of two equal uploads one waits here and
+    then finds the other.
+    """
+    User.objects.select_for_update(no_key=True).get(pk=document.uploaded_by_id)
+    return Document.objects.equal_to(document).first()
 
 
 def _teams_open_to(actor: User) -> set[uuid.UUID]:

@@ -87,6 +87,7 @@ def publish_together(jobs: Sequence[Job]) -> list[Job]:
                 title=job.document.title,
                 page_count=len(job.extracted.pages),
                 chunk_count=len(job.chunks),
+                warnings=job.extracted.warnings,
             )
         passing(FaultPoint.PUBLISH_VERSION_COUNTED)
     passing(FaultPoint.PUBLISH_COMMITTED)

@@ -5,6 +5,7 @@ import time
 import uuid
 from collections import Counter
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from logging import getLogger
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -16,6 +17,7 @@ from django.core.files.storage import default_storage
 from django.db import OperationalError, connection
 
 from documents import leases
+from documents.attachments import store_attachments
 from documents.chunking import chunk_pages
 from documents.exceptions import DocumentFailure
 from documents.extraction.base import ExtractedDocument
@@ -246,6 +248,7 @@ def read(lease: Lease) -> Job | None:
             )
             if not chunks:
                 raise DocumentFailure("This file has no text in it.", code="empty")
+            extracted = _with_attachments_stored(lease, document, extracted)
             passing(FaultPoint.INGEST_READ)
             model = get_state(document.organization_id).model
             return Job(lease, document, extracted, chunks, model, started)
@@ -269,6 +272,14 @@ def _extract(document: Document) -> ExtractedDocument:
             copy.write(block)
         copy.flush()
         return extract_file(Path(copy.name), extension=document.extension)
+
+
+def _with_attachments_stored(
+    lease: Lease, document: Document, extracted: ExtractedDocument
+) -> ExtractedDocument:
+    """Make documents of the files inside it; their bytes do not wait in memory for the model."""
+    left_out = store_attachments(lease=lease, document=document, attachments=extracted.attachments)
+    return replace(extracted, attachments=(), warnings=(*extracted.warnings, *left_out))
 
 
 def record_failure(lease: Lease, error: Exception) -> None:

@@ -17,6 +17,15 @@ class DocumentSerializer(serializers.ModelSerializer[Document]):
         read_only=True, min_value=0, max_value=100, help_text="Per cent of the ingestion."
     )
 
+    warnings = serializers.ListField(
+        child=serializers.CharField(),
+        read_only=True,
+        help_text="Sentences about what of the file could not be read.",
+    )
+    attachments: Any = serializers.PrimaryKeyRelatedField(
+        many=True, read_only=True, help_text="Ids of the documents that came with it."
+    )
+
     class Meta:
         model = Document
         fields = [
@@ -29,10 +38,13 @@ class DocumentSerializer(serializers.ModelSerializer[Document]):
             "stage",
             "progress",
             "error_message",
+            "warnings",
             "chunk_count",
             "visibility",
             "teams",
             "uploaded_by",
+            "attached_to",
+            "attachments",
             "created_at",
             "completed_at",
         ]

@@ -3,6 +3,7 @@
 import uuid
 from typing import cast
 
+from django.db.models import Prefetch
 from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
@@ -24,6 +25,7 @@ from documents.api.serializers import (
     UploadSerializer,
 )
 from documents.downloads import download
+from documents.exceptions import AlreadyUploaded
 from documents.models import Document, Page
 from documents.previews import image_answer
 from documents.querysets import DocumentQuerySet
@@ -55,7 +57,10 @@ class DocumentViewSet(
 
     def get_queryset(self) -> DocumentQuerySet:
         # SECURITY: the one place that decides what this whole viewset can find.
-        return Document.objects.visible_to(_caller(self.request)).prefetch_related("teams")
+        documents = Document.objects.visible_to(_caller(self.request))
+        # An attachment is shared as what it came with, so these may be named without a question.
+        attachments = Document.objects.only("pk", "attached_to").newest_first()
+        return documents.prefetch_related("teams", Prefetch("attachments", attachments))
 
     def filter_queryset(self, queryset: DocumentQuerySet) -> DocumentQuerySet:  # type: ignore[override]
         if self.action != "list":
@@ -70,10 +75,12 @@ class DocumentViewSet(
         summary="Upload a document",
         description=(
             "Answers as soon as the file is stored; `status` then goes from `uploaded` over "
-            "`processing` to `completed` or `failed`."
+            "`processing` to `completed` or `failed`. A file whose bytes you have uploaded already "
+            "is not stored again: the answer is 200 with the document that you have, as it is."
         ),
         request={"multipart/form-data": UploadSerializer},
         responses={
+            200: OpenApiResponse(DocumentSerializer, description="You had uploaded it already."),
             201: DocumentSerializer,
             413: OpenApiResponse(description="The file is larger than the limit."),
             415: OpenApiResponse(description="The file is of a type that is not accepted."),
@@ -85,19 +92,27 @@ class DocumentViewSet(
             raise error
         upload.is_valid(raise_exception=True)
         given = upload.validated_data
-        document = services.upload_document(
-            owner=_caller(request),
-            file=given["file"],
-            filename=given["file"].name,
-            visibility=given.get("visibility", Document.Visibility.PRIVATE),
-            teams=given.get("teams", ()),
-        )
+        try:
+            document = services.upload_document(
+                owner=_caller(request),
+                file=given["file"],
+                filename=given["file"].name,
+                visibility=given.get("visibility", Document.Visibility.PRIVATE),
+                teams=given.get("teams", ()),
+            )
+        except AlreadyUploaded as known:
+            return self._answer(known.document)
         return self._answer(document, status.HTTP_201_CREATED)
 
     @extend_schema(
         summary="Set who may read a document",
         request=SharingSerializer,
-        responses={200: DocumentSerializer, 403: _NOT_ALLOWED, 404: _NOT_FOUND},
+        responses={
+            200: DocumentSerializer,
+            403: _NOT_ALLOWED,
+            404: _NOT_FOUND,
+            409: OpenApiResponse(description="It is an attachment; share what it came with."),
+        },
     )
     def partial_update(self, request: Request, document_id: uuid.UUID) -> Response:
         document = self.get_object()
@@ -116,7 +131,7 @@ class DocumentViewSet(
         return self._answer(document)
 
     @extend_schema(
-        summary="Delete a document and all that was derived from it (administrators)",
+        summary="Delete a document, its attachments and all that was derived (administrators)",
         responses={204: None, 403: _NOT_ALLOWED, 404: _NOT_FOUND},
     )
     def destroy(self, request: Request, document_id: uuid.UUID) -> Response:
@@ -130,7 +145,7 @@ class DocumentViewSet(
             202: DocumentSerializer,
             403: _NOT_ALLOWED,
             404: _NOT_FOUND,
-            409: OpenApiResponse(description="The document has not failed."),
+            409: OpenApiResponse(description="It has not failed, or was uploaded again since."),
         },
     )
     @action(detail=True, methods=["post"])

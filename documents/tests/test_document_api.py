@@ -34,7 +34,7 @@ def test_the_list_takes_the_same_queries_whatever_its_length(
 ):
     for number in range(20):
         upload(filename=f"{number}.txt")
-    with django_assert_max_num_queries(3):
+    with django_assert_max_num_queries(4):
         api_as(owner).get("/api/documents")
 
 

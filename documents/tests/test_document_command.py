@@ -42,7 +42,7 @@ def test_a_folder_is_taken_in_order_and_what_is_no_document_is_skipped(admin, tm
     (folder / "deep").mkdir(parents=True)
     (folder / ".git").mkdir()
     for name in ("b.txt", "a.MD", "deep/c.csv", "tool.exe", ".git/x.txt", ".hidden.txt"):
-        (folder / name).write_text("some, text")
+        (folder / name).write_text(f"some, {name}")
     out, code = run(str(folder))
     assert code == 0, out
     documents = Document.objects.order_by("created_at")

@@ -97,7 +97,7 @@ def test_files_of_a_deleted_document_that_stay_are_told_to_its_organization(
     owner, admin, outsider, django_capture_on_commit_callbacks
 ):
     upload(owner)
-    document = upload(owner)
+    document = upload(owner, "Other text.")
     name = str(document.file.name)
     with django_capture_on_commit_callbacks(execute=True):
         delete_documents(documents=Document.objects.filter(pk=document.pk), actor=admin)

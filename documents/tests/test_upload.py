@@ -11,7 +11,7 @@ from django.core.files.uploadhandler import MemoryFileUploadHandler, TemporaryFi
 from django.db import DatabaseError
 
 from accounts.models import AuditEvent, Team
-from documents import files, services, tasks
+from documents import files, intake, tasks
 from documents.models import Document, FileDeletion
 from documents.tests.conftest import stored_files
 from knowledge.lib.errors import InvalidInput, NotAllowed, TooLarge, Unavailable, UnsupportedType
@@ -43,7 +43,7 @@ def test_upload_is_in_the_audit_trail(upload, owner):
 
 def test_upload_rings_after_the_commit(upload, monkeypatch, django_capture_on_commit_callbacks):
     rung: list[uuid.UUID] = []
-    monkeypatch.setattr(services, "enqueue_ingestion", rung.append)
+    monkeypatch.setattr(intake, "enqueue_ingestion", rung.append)
     with django_capture_on_commit_callbacks() as callbacks:
         document = upload()
     assert rung == []
@@ -57,7 +57,7 @@ def test_a_queue_that_is_away_does_not_fail_the_upload(upload, monkeypatch):
     def away(*args: Any) -> None:
         raise DatabaseError("no queue")
 
-    monkeypatch.setattr(services, "async_task", away)
+    monkeypatch.setattr(intake, "async_task", away)
     document = upload()
     # What the sweeper looks for is there.
     assert Document.objects.in_progress().get() == document
@@ -89,7 +89,7 @@ def test_a_failed_row_takes_its_file_with_it(upload, media, monkeypatch):
     def broken(*args: Any, **kwargs: Any) -> None:
         raise RuntimeError("no trail")
 
-    monkeypatch.setattr(services.audit, "record", broken)
+    monkeypatch.setattr(intake.audit, "record", broken)
     with pytest.raises(RuntimeError):
         upload()
     assert stored_files(media) == set()
@@ -194,10 +194,13 @@ def test_the_api_answers_an_upload_at_once(api_as, owner):
         "stage": "",
         "progress": 0,
         "error_message": "",
+        "warnings": [],
         "chunk_count": 0,
         "visibility": "private",
         "teams": [],
         "uploaded_by": str(owner.pk),
+        "attached_to": None,
+        "attachments": [],
         "created_at": answer.json()["created_at"],
         "completed_at": None,
     }

@@ -12,12 +12,14 @@ from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.models import User
 from documents import services
 from documents.downloads import download
+from documents.exceptions import AlreadyUploaded
 from documents.extraction.registry import FORMATS
 from documents.filenames import display_name
 from documents.forms import DocumentFilterForm, SharingForm, UploadForm
@@ -41,7 +43,8 @@ def document_list(request: SignedInRequest) -> HttpResponse:
     found = visible.search(chosen.get("search", "")).newest_first()
     if "status" in chosen:
         found = found.filter(status=chosen["status"])
-    shown = list_page(found.select_related("uploaded_by"), request, _DOCUMENTS_A_LIST)
+    found = found.select_related("uploaded_by", "attached_to").prefetch_related("attachments")
+    shown = list_page(found, request, _DOCUMENTS_A_LIST)
     context = {
         "filters": filters,
         "is_filtered": bool(chosen),
@@ -74,7 +77,7 @@ def upload(request: SignedInRequest) -> HttpResponse:
     if request.method == "POST" and (form.is_valid() or failures):
         accepted = 0
         if form.is_valid():
-            accepted = _upload_all(request.user, form.cleaned_data, failures)
+            accepted = _upload_all(request, form.cleaned_data, failures)
         if accepted:
             messages.success(request, _accepted_sentence(accepted))
         if not failures:
@@ -136,7 +139,8 @@ def delete(request: SignedInRequest, document_id: uuid.UUID) -> HttpResponse:
     """Ask, then delete; with JavaScript the list asks in a dialog of its own."""
     document = visible_document(request, document_id)
     if request.method == "GET":
-        return render(request, "documents/document_delete.html", {"document": document})
+        context = {"document": document, "attachments": document.attachments.count()}
+        return render(request, "documents/document_delete.html", context)
     services.delete_document(document=document, actor=request.user)
     messages.success(request, f"“{document.filename}” was deleted.")
     return redirect("documents:list")
@@ -159,20 +163,22 @@ def _status_answer(
     return render(request, "documents/document_list.html#changes", context)
 
 
-def _upload_all(user: User, given: dict[str, Any], failures: list[str]) -> int:
+def _upload_all(request: SignedInRequest, given: dict[str, Any], failures: list[str]) -> int:
     """Upload each file by itself, so that a bad one keeps none of the others back."""
     accepted = 0
     for file in given["file"]:
         try:
             with translated():
                 services.upload_document(
-                    owner=user,
+                    owner=request.user,
                     file=file,
                     filename=file.name,
                     visibility=given["visibility"],
                     teams=given["teams"],
                 )
             accepted += 1
+        except AlreadyUploaded as known:
+            messages.info(request, _known_sentence(file.name, known.document))
         except AppError as error:
             failures.append(f"{display_name(file.name)}: {error.message}")
     return accepted
@@ -180,6 +186,15 @@ def _upload_all(user: User, given: dict[str, Any], failures: list[str]) -> int:
 
 def _accepted_sentence(count: int) -> str:
     return "1 file was uploaded." if count == 1 else f"{count} files were uploaded."
+
+
+def _known_sentence(filename: str, document: Document) -> str:
+    return format_html(
+        'You uploaded “{}” already: <a href="{}">{}</a> stays as it is, its sharing too.',
+        display_name(filename),
+        reverse("documents:detail", args=[document.pk]),
+        document.filename,
+    )
 
 
 def _render_detail(
@@ -191,10 +206,13 @@ def _render_detail(
 ) -> HttpResponse:
     pages = document.pages.order_by("number").defer("text")
     pages = pages.annotate(snippet=Substr("text", 1, _SNIPPET_CHARACTERS))
+    attached_to = Document.objects.visible_to(request.user).filter(attachments=document)
     context = {
         "document": document,
         "form": form or SharingForm(user=request.user, document=document),
         "pages": list_page(pages, request, _PAGES_A_LIST),
+        "attachments": document.attachments.visible_to(request.user).order_by("filename", "pk"),
+        "attached_to": attached_to.first(),
         "teams": document.teams.annotate(size=Count("members")),
         "polling": document.is_in_progress,
         **_allowed(request.user, [document.pk]),

@@ -1,11 +1,13 @@
 """What a new installation starts with: an organization, its admin and the sample handbook."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from django.core.files import File
 
 from accounts.models import Organization, User
 from accounts.services import NewAccount, create_organization
+from documents.exceptions import AlreadyUploaded
 from documents.models import Document
 from documents.services import upload_document
 
@@ -29,12 +31,12 @@ def create_first_organization(
 
 
 def upload_samples(*, owner: User, folder: Path) -> list[Document]:
-    """Upload the folder's files for the whole organization to read."""
+    """Upload the folder's files for the whole organization to read; return those that are new."""
     uploaded = []
     for path in sorted(folder.iterdir()):
         if path.name.startswith("."):
             continue
-        with path.open("rb") as stream:
+        with path.open("rb") as stream, suppress(AlreadyUploaded):
             uploaded.append(
                 upload_document(
                     owner=owner,

@@ -69,17 +69,18 @@
     list.hidden = items.length === 0;
     submit.disabled = ready === 0 || sending > 0;
     submit.lastChild.textContent = ready > 1 ? `Upload ${ready} files` : "Upload";
-    const finished = !ready && !sending && count("uploaded") > 0;
+    const known = count("known");
+    const finished = !ready && !sending && count("uploaded") + known > 0;
     done.hidden = !finished;
     submit.hidden = finished;
     if (finished) {
       const failed = count("failed");
-      status.textContent = `${count("uploaded")} uploaded${failed ? `, ${failed} not uploaded` : ""}.`;
+      status.textContent = `${count("uploaded")} uploaded${known ? `, ${known} already there` : ""}${failed ? `, ${failed} not uploaded` : ""}.`;
     }
   }
 
-  function succeed(item, answer) {
-    item.state = "uploaded";
+  function succeed(item, answer, isNew) {
+    item.state = isNew ? "uploaded" : "known";
     item.element.classList.add("upload-done");
     item.element.querySelector("progress").hidden = true;
     item.element.querySelector("[data-remove]").remove();
@@ -87,7 +88,12 @@
     link.href = `${form.dataset.document}${answer.id}`;
     link.textContent = item.file.name;
     item.element.querySelector("[data-name]").replaceChildren(link);
-    show(item, "Uploaded");
+    show(item, isNew ? "Uploaded" : "Already there");
+    if (isNew) return;
+    const note = item.element.querySelector("[data-error]");
+    note.className = "muted small";
+    note.textContent = `You uploaded this file already, as “${answer.filename}”. It stays as it is, its sharing too.`;
+    note.hidden = false;
   }
 
   function sentenceOf(request) {
@@ -122,7 +128,10 @@
         show(item, percent < 100 ? `${percent} %` : "Storing…");
       });
       request.addEventListener("loadend", () => {
-        if (request.status === 201) succeed(item, JSON.parse(request.responseText));
+        // 200: the same bytes are there already, and the answer is what they became.
+        if ([200, 201].includes(request.status)) {
+          succeed(item, JSON.parse(request.responseText), request.status === 201);
+        }
         else if (items.includes(item)) fail(item, sentenceOf(request));
         refresh();
         resolve();

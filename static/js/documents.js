@@ -7,7 +7,9 @@
     const link = event.target instanceof Element ? event.target.closest("a[data-delete]") : null;
     if (!link) return;
     event.preventDefault();
-    const question = `Delete “${link.dataset.delete}” for everybody? This cannot be undone.`;
+    const count = Number(link.dataset.deleteWith || 0);
+    const attached = count ? ` with its ${count > 1 ? `${count} attachments` : "attachment"}` : "";
+    const question = `Delete “${link.dataset.delete}”${attached} for everybody? This cannot be undone.`;
     window.knowledge.confirmWith(question, "Delete", () => {
       const form = document.createElement("form");
       form.method = "post";

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from accounts.models import User
 from documents import services
+from documents.exceptions import AlreadyUploaded
 from documents.extraction.registry import accepted_extensions
 from documents.models import Document
 from knowledge.lib.errors import AppError
@@ -24,7 +25,7 @@ _WAIT_S = 0.5
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one file: its status, or `refused`, with the reason."""
+    """What became of one file: its status, or `refused` or `duplicate`, with the reason."""
 
     path: str
     status: str
@@ -65,7 +66,7 @@ class Command(BaseCommand):
         with tqdm(files, unit="file", disable=None if not options["json"] else True) as bar:
             for path in bar:
                 bar.set_postfix_str(path.name)
-                outcomes.append(_ingest(path, owner, options["visibility"], task))
+                outcomes += _ingest(path, owner, options["visibility"], task)
         self._report(outcomes, skipped, as_json=options["json"])
         if any(outcome.is_failure for outcome in outcomes) or not (outcomes or skipped):
             raise SystemExit(1)
@@ -78,6 +79,7 @@ class Command(BaseCommand):
             }
             self.stdout.write(json.dumps(found, ensure_ascii=False))
             return
+        duplicates = [outcome for outcome in outcomes if outcome.status == "duplicate"]
         failures = [outcome for outcome in outcomes if outcome.is_failure]
         waiting = [outcome for outcome in outcomes if outcome.status == Document.Status.UPLOADED]
         completed = [o for o in outcomes if o.status == Document.Status.COMPLETED]
@@ -85,11 +87,13 @@ class Command(BaseCommand):
         for path in skipped:
             kind = path.suffix.lower() or "without an extension"
             self.stdout.write(f"skipped  {path}: {kind} is not accepted")
+        for outcome in duplicates:
+            self.stdout.write(f"skipped  {outcome.path}: {outcome.message}")
         for outcome in failures:
             self.stdout.write(self.style.ERROR(f"failed   {outcome.path}: {outcome.message}"))
         parts = [f"{len(completed)} completed ({chunks} passages)"]
         parts += [f"{len(waiting)} left to the worker"] if waiting else []
-        parts += [f"{len(failures)} failed", f"{len(skipped)} skipped"]
+        parts += [f"{len(failures)} failed", f"{len(skipped) + len(duplicates)} skipped"]
         self.stdout.write(", ".join(parts) + ".")
         if skipped:
             self.stdout.write(f"Accepted are: {', '.join(accepted_extensions())}.")
@@ -139,7 +143,8 @@ def _visible_files(folder: Path) -> Iterator[Path]:
 
 def _ingest(
     path: Path, owner: User, visibility: str, task: Callable[[str], object] | None
-) -> Outcome:
+) -> list[Outcome]:
+    """Return what became of the file, and of the attachments that came with it."""
     try:
         with path.open("rb") as file:
             document = services.upload_document(
@@ -149,17 +154,27 @@ def _ingest(
                 visibility=visibility,
                 ingest=task is None,
             )
+    except AlreadyUploaded as known:
+        document = known.document
+        # One that still waits is ingested here after all: an earlier run may have been cut off.
+        if task is None or not document.is_in_progress:
+            said = f"uploaded already as “{document.filename}”"
+            found = Outcome(str(path), "duplicate", said, str(document.pk), document.chunk_count)
+            return [found]
     except (AppError, OSError) as error:
-        return Outcome(str(path), "refused", getattr(error, "message", str(error)))
+        return [Outcome(str(path), "refused", getattr(error, "message", str(error)))]
+    return list(_outcomes(str(path), document, task))
+
+
+def _outcomes(
+    path: str, document: Document, task: Callable[[str], object] | None
+) -> Iterator[Outcome]:
     if task is not None:
         _wait_until_done(document, task)
-    return Outcome(
-        str(path),
-        document.status,
-        document.error_message,
-        str(document.pk),
-        document.chunk_count,
-    )
+    message = document.error_message or " ".join(document.warnings)
+    yield Outcome(path, document.status, message, str(document.pk), document.chunk_count)
+    for attached in document.attachments.order_by("filename", "pk"):
+        yield from _outcomes(f"{path} > {attached.filename}", attached, task)
 
 
 def _wait_until_done(document: Document, task: Callable[[str], object]) -> None:

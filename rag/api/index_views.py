@@ -49,46 +49,55 @@ class IndexHealthView(APIView):
         return Response({**report, "runs": runs.data})
 
 
-class _IndexRunView(APIView):
-    """POST: have a worker do something with the index."""
-
-    permission_classes = [IsAuthenticated, IsOrganizationAdmin]
-    action: IndexRun.Action
-
-    def post(self, request: Request) -> Response:
-        run = request_run(
-            organization=_organization(request),
-            action=self.action,
-            actor=cast("User", request.user),
-        )
-        return Response(IndexRunSerializer(run).data, status=status.HTTP_202_ACCEPTED)
-
-
-@extend_schema(
-    operation_id="index_check", tags=["Index"], request=None, responses={202: IndexRunSerializer}
-)
-class IndexCheckView(_IndexRunView):
+class IndexCheckView(APIView):
     """POST: check the index in a worker, and record what is found."""
 
-    action = IndexRun.Action.CHECK
+    permission_classes = [IsAuthenticated, IsOrganizationAdmin]
+
+    @extend_schema(
+        operation_id="index_check",
+        tags=["Index"],
+        request=None,
+        responses={202: IndexRunSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        return _queue(request, IndexRun.Action.CHECK)
 
 
-@extend_schema(
-    operation_id="index_repair", tags=["Index"], request=None, responses={202: IndexRunSerializer}
-)
-class IndexRepairView(_IndexRunView):
+class IndexRepairView(APIView):
     """POST: check the index in a worker, repair what is found, and record it."""
 
-    action = IndexRun.Action.REPAIR
+    permission_classes = [IsAuthenticated, IsOrganizationAdmin]
+
+    @extend_schema(
+        operation_id="index_repair",
+        tags=["Index"],
+        request=None,
+        responses={202: IndexRunSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        return _queue(request, IndexRun.Action.REPAIR)
 
 
-@extend_schema(
-    operation_id="index_rebuild", tags=["Index"], request=None, responses={202: IndexRunSerializer}
-)
-class IndexRebuildView(_IndexRunView):
+class IndexRebuildView(APIView):
     """POST: make both indexes anew from the database, in a worker; searches go on meanwhile."""
 
-    action = IndexRun.Action.REBUILD
+    permission_classes = [IsAuthenticated, IsOrganizationAdmin]
+
+    @extend_schema(
+        operation_id="index_rebuild",
+        tags=["Index"],
+        request=None,
+        responses={202: IndexRunSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        return _queue(request, IndexRun.Action.REBUILD)
+
+
+def _queue(request: Request, action: IndexRun.Action) -> Response:
+    organization, actor = _organization(request), cast("User", request.user)
+    run = request_run(organization=organization, action=action, actor=actor)
+    return Response(IndexRunSerializer(run).data, status=status.HTTP_202_ACCEPTED)
 
 
 def _organization(request: Request) -> Organization:

@@ -1,6 +1,7 @@
 """Whatever is spoilt in rows, words, memory, snapshots, files: it is found, and repaired."""
 
 import pytest
+from django.conf import settings
 
 from documents.models import Document, DocumentChunk, Page
 from rag.embedding.registry import get_embedder
@@ -68,6 +69,11 @@ def test_nothing_is_found_where_nothing_is_spoilt(world):
 def test_every_kind_of_fault_has_a_case_and_a_meaning():
     cases = {kind for corruption in CORRUPTIONS.values() for kind in corruption.found}
     assert cases == set(Fault) == set(MEANINGS)
+
+
+def test_the_manual_tells_what_a_repair_does_about_every_kind():
+    manual = (settings.BASE_DIR / "docs" / "operations.md").read_text(encoding="utf-8")
+    assert {fault for fault in Fault if f"`{fault.value}`" not in manual} == set()
 
 
 @pytest.mark.parametrize("corruption", CORRUPTIONS.values(), ids=CORRUPTIONS)

@@ -157,6 +157,13 @@ def every_file_has_a_row(expected: Expected) -> Iterator[str]:
     yield from _compare("journal", list(FileDeletion.objects.values_list("path", flat=True)), [])
 
 
+def no_picture_is_left_of_what_is_gone(expected: Expected) -> Iterator[str]:
+    """No picture of a page is kept of a document that is not there."""
+    kept = {path.name for path in Path(settings.PAGE_CACHE_DIR).iterdir()}
+    rows = {str(key) for key in Document.objects.values_list("pk", flat=True)}
+    yield from _compare("pictures without a document", sorted(kept - rows), [])
+
+
 def no_upload_is_left_half_received(expected: Expected) -> Iterator[str]:
     """Nothing is left where the server receives files."""
     left = [path.name for path in Path(tempfile.gettempdir()).iterdir()]
@@ -306,6 +313,7 @@ OF_THE_DATA: tuple[Invariant, ...] = (
     nothing_is_left_of_what_is_gone,
     the_database_is_sound,
     every_file_has_a_row,
+    no_picture_is_left_of_what_is_gone,
     no_upload_is_left_half_received,
     changes_of_the_model_are_finished,
     versions_count_each_change_once,
@@ -321,6 +329,19 @@ OF_A_PROCESS: tuple[Invariant, ...] = (
     everybody_retrieves_exactly_what_they_may,
 )
 # The last one writes a snapshot, so it comes after those that read what the crash left.
+# What holds even before a restart has put anything right.
+AT_ANY_TIME: tuple[Invariant, ...] = (
+    every_accepted_upload_is_there_once,
+    every_file_is_as_it_was_sent,
+    every_completed_document_is_whole,
+    nothing_is_left_of_what_is_gone,
+    the_database_is_sound,
+    versions_count_each_change_once,
+    answers_tell_nothing_of_what_is_gone,
+    deleted_documents_are_found_by_nothing,
+    everybody_finds_exactly_what_they_may,
+    everybody_retrieves_exactly_what_they_may,
+)
 ALL = (*OF_THE_DATA, *OF_A_PROCESS, snapshots_leave_nothing_behind)
 
 

@@ -228,10 +228,17 @@ class Life:
         worker.close()
         self.tell(f"restarted, each task delivered {times} times")
 
+    def checks_before_restart(self) -> None:
+        """Check what must hold right after a crash, whatever is still to be put right."""
+        fresh = self.process()
+        self.expected.settle(set(fresh.do("document_ids")))
+        found = fresh.do("check_before_restart", expected=self.expected)
+        self.report.breaches += [f"before the restart: {breach}" for breach in found]
+        fresh.close()
+
     def checks(self) -> None:
         """Check every invariant, in a process that has just started and in one that was there."""
         fresh = self.process()
-        self.expected.settle(set(fresh.do("document_ids")))
         self.report.breaches += fresh.do("check", expected=self.expected)
         fresh.close()
         lived = self.witness.do("check_process", expected=self.expected)
@@ -251,6 +258,7 @@ def lead(
     life = Life(rng, installation, notes)
     try:
         scenario(life)
+        life.checks_before_restart()
         life.restarts()
         life.checks()
     except (Misbehaved, Survived, Died) as error:
@@ -268,6 +276,7 @@ def make_beginning(installation: Installation) -> list[Note]:
     process.do("upload_all", notes=notes)
     process.do("work")
     process.do("sweep")
+    process.do("keep_pictures")
     process.close()
     installation.keep_as_beginning()
     return notes

@@ -57,5 +57,17 @@ def a_change_sleeps_past_its_lease_and_another_finishes(life: Life) -> None:
     life.wakes(sleeper)
 
 
+@life
+def a_document_is_published_while_the_switch_is_prepared(life: Life) -> None:
+    """Every vector was there when the change was found complete, and then no longer."""
+    life.changes_model("Acme")
+    _ring(life)
+    sleeper = life.stops(At.REEMBED_COMPLETE, "work")
+    life.uploads(3)
+    life.does("sweep")
+    life.does("work")
+    life.wakes(sleeper)
+
+
 def _ring(life: Life) -> None:
     life.does("sweep")

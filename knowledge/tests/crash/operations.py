@@ -6,6 +6,7 @@ import threading
 from collections.abc import AsyncGenerator, Sequence
 from datetime import timedelta
 from io import BytesIO, StringIO
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -188,6 +189,14 @@ def change_model(organization: str, model: str) -> None:
     start_change(organization=Organization.objects.get(name=organization), model=model, actor=None)
 
 
+def keep_pictures() -> None:
+    """Leave a file for each document where pictures of its pages are kept."""
+    for key in Document.objects.values_list("pk", flat=True):
+        folder = Path(settings.PAGE_CACHE_DIR) / str(key)
+        folder.mkdir(parents=True)
+        (folder / "picture").write_bytes(b"")
+
+
 # --- what a worker does ---------------------------------------------------------------------------
 def work(times: int = 1) -> None:
     """Run every task of the queue as a worker does, each as often as it is delivered."""
@@ -237,8 +246,13 @@ def let_time_pass() -> None:
 
 
 # --- checks ---------------------------------------------------------------------------------------
+def check_before_restart(expected: Expected) -> list[str]:
+    """Return what is wrong right after a crash, seen by a process that has just started."""
+    return invariants.broken(invariants.AT_ANY_TIME, expected)
+
+
 def check(expected: Expected) -> list[str]:
-    """Return what is wrong with the data, seen by a process that has just started."""
+    """Return what is wrong after a restart, seen by a process that has just started."""
     return invariants.broken(invariants.ALL, expected)
 
 

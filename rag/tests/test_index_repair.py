@@ -4,15 +4,16 @@ import pytest
 from django.conf import settings
 
 from documents.models import Document, DocumentChunk, Page
+from documents.services import delete_documents
 from rag.embedding.registry import get_embedder
 from rag.index import versions
 from rag.index.faiss_index import FaissIndex
 from rag.index.registry import get_lexical_index, get_vector_index
 from rag.index.scope import Scope
 from rag.index.versions import get_state
-from rag.integrity import history
+from rag.integrity import embedding_repair, history
 from rag.integrity.faults import MEANINGS, Fault
-from rag.models import IndexChange, IndexRun
+from rag.models import ChunkEmbedding, IndexChange, IndexRun
 from rag.services.index import check_index, run_now
 from rag.tests.corruptions import CORRUPTIONS, TEXTS, Corruption, Spoilable, sound
 from rag.tests.library import publish_texts
@@ -123,6 +124,28 @@ def test_a_few_rows_are_mended_without_a_whole_new_copy_for_every_process(world,
     steps = IndexChange.objects.values_list("document_id", flat=True)
     assert len(steps) > 2
     assert versions.EVERYTHING not in steps
+
+
+@pytest.mark.parametrize("meanwhile", ["deleted", "changed"])
+def test_a_document_that_goes_or_changes_while_it_is_embedded_gets_no_old_vector(
+    world, admin, monkeypatch, meanwhile
+):
+    CORRUPTIONS["embeddings lost"].spoil(world)
+    embedder = get_embedder()
+    embed = embedder.embed_passages
+    one = Document.objects.filter(pk=world.one.pk)
+
+    def embed_while_others_write(texts):
+        if meanwhile == "deleted":
+            delete_documents(documents=one, actor=admin)
+        else:
+            DocumentChunk.objects.filter(document=world.one).update(text="omega onion")
+        return embed(texts)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(embedder, "embed_passages", embed_while_others_write)
+        embedding_repair.embed(world.owner.organization)
+    assert not ChunkEmbedding.objects.filter(document=world.one).exists()
 
 
 def test_what_is_left_of_a_document_that_lost_its_file_too_goes_on_answering(world):

@@ -1,10 +1,15 @@
-"""Stops a file that is too large while it arrives, before the rest of it is kept anywhere."""
+"""Receives files: stops one that is too large while it arrives, and leaves none of them behind."""
 
+from tempfile import TemporaryFile
 from typing import Any
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
-from django.core.files.uploadhandler import FileUploadHandler, SkipFile
+from django.core.files.uploadhandler import (
+    FileUploadHandler,
+    SkipFile,
+    TemporaryFileUploadHandler,
+)
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
 
@@ -53,3 +58,25 @@ class UploadLimitHandler(FileUploadHandler):
 
     def file_complete(self, file_size: int) -> "UploadedFile[bytes] | None":
         return None
+
+
+class UnnamedFileUploadHandler(TemporaryFileUploadHandler):
+    """Receives a large file into one without a name, which goes with the process.
+
+    Django's own has a name in the temporary folder, and would stay there when the server is killed.
+    """
+
+    def new_file(self, *args: Any, **kwargs: Any) -> None:
+        FileUploadHandler.new_file(self, *args, **kwargs)
+        self.file: UploadedFile[bytes] = UploadedFile(  # type: ignore[assignment]
+            TemporaryFile(dir=settings.FILE_UPLOAD_TEMP_DIR),  # noqa: SIM115  closed by its request
+            self.file_name,
+            self.content_type,
+            0,
+            self.charset,
+            self.content_type_extra,
+        )
+
+    def upload_interrupted(self) -> None:
+        if hasattr(self, "file"):
+            self.file.close()

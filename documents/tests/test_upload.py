@@ -14,6 +14,7 @@ from accounts.models import AuditEvent, Team
 from documents import files, intake, tasks
 from documents.models import Document, FileDeletion
 from documents.tests.conftest import stored_files
+from documents.upload_limit import UnnamedFileUploadHandler
 from knowledge.lib.errors import InvalidInput, NotAllowed, TooLarge, Unavailable, UnsupportedType
 
 pytestmark = pytest.mark.django_db
@@ -252,6 +253,23 @@ def test_what_passes_the_limit_is_dropped_while_it_arrives(api_as, owner, settin
     answer = api_as(owner).post("/api/documents", {"file": file}, format="multipart")
     assert answer.status_code == 413
     assert 0 < sum(kept) <= 2 * 100_000  # one chunk for each of the two handlers
+
+
+def test_a_large_file_is_received_without_a_name(api_as, owner, settings, monkeypatch, tmp_path):
+    settings.FILE_UPLOAD_TEMP_DIR = str(tmp_path)
+    received = []
+
+    def complete(self: UnnamedFileUploadHandler, file_size: int) -> Any:
+        received.append((file_size, list(tmp_path.iterdir())))
+        return TemporaryFileUploadHandler.file_complete(self, file_size)
+
+    monkeypatch.setattr(UnnamedFileUploadHandler, "file_complete", complete)
+    content = b"It is a long story. " * 200_000
+    file = SimpleUploadedFile("big.txt", content)
+    answer = api_as(owner).post("/api/documents", {"file": file}, format="multipart")
+    assert answer.status_code == 201
+    assert answer.json()["sha256"] == hashlib.sha256(content).hexdigest()
+    assert received == [(len(content), [])]
 
 
 def test_the_api_says_415_with_what_is_accepted(api_as, owner):

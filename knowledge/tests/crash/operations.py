@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
+from django.test import Client
 from django.utils import timezone
 from django.utils.module_loading import import_string
 from django_q.models import OrmQ
@@ -117,6 +119,14 @@ def upload(note: Note) -> str:
         teams=Team.objects.all() if note.visibility == "teams" else (),
     )
     return str(document.pk)
+
+
+def upload_over_http(note: Note) -> None:
+    """Upload a note as a browser does, through the handlers that receive it."""
+    client = Client()
+    client.force_login(_user(note.owner))
+    files = {"file": SimpleUploadedFile(note.name, note.content)}
+    client.post("/documents/upload", {**files, "visibility": "private"})
 
 
 def upload_all(notes: Sequence[Note]) -> None:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 
 from knowledge.lib.faults import FaultPoint as At
 from knowledge.tests.crash.lives import Life
@@ -47,6 +48,14 @@ def life(scenario: Scenario) -> Scenario:
 def an_upload_dies_before_its_commit(life: Life, at: At) -> None:
     life.uploads(life.rng.randint(0, 2))
     life.dies(at, "upload", note=life.new_note())  # nothing of it may be left
+
+
+@dies_at(At.UPLOAD_RESERVED, At.UPLOAD_FILE_STORED)
+def a_server_dies_over_a_large_upload(life: Life, at: At) -> None:
+    """It has been received into a file of its own, which must go too."""
+    note = life.new_note()
+    large = replace(note, content=note.content + b" " * 3_000_000)
+    life.dies(at, "upload_over_http", note=large)
 
 
 @dies_at(At.UPLOAD_COMMITTED)

@@ -106,6 +106,23 @@ def test_a_model_that_was_prepared_is_loaded_without_its_rows(owner, other_model
         assert found(FaissIndex(), owner) == rows_of(model)
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_model_that_is_announced_is_loaded_before_the_switch(owner, other_model, settings):
+    settings.WARM_UP = True
+    made.add_documents(owner, made.clustered(20), rows=5)
+    embed_anew(owner, other_model)
+    index = FaissIndex()
+    OrganizationIndex.objects.update(next_model=other_model, next_is_ready=True)
+    assert found(index, owner) == rows_of("fake")
+    index.settle()
+    organization_id = owner.organization_id
+    assert set(index._copies) == {(organization_id, "fake"), (organization_id, other_model)}
+    assert found(index, owner) == rows_of("fake")
+    OrganizationIndex.objects.update(next_model="", next_is_ready=False, model=other_model)
+    with index._load_alone((organization_id, other_model)):  # nothing is loaded any more
+        assert found(index, owner) == rows_of(other_model)
+
+
 # --- memory ---------------------------------------------------------------------------------------
 def test_copies_that_wait_longest_are_dropped_when_they_take_too_much(owner, outsider, settings):
     made.add_documents(owner, made.clustered(20), rows=5)

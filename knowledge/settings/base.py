@@ -160,7 +160,7 @@ FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_HANDLERS = [
     "documents.upload_limit.UploadLimitHandler",  # first, so that the others never see the excess
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
-    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+    "documents.upload_limit.UnnamedFileUploadHandler",
 ]
 MAX_UPLOAD_BYTES = env.integer("MAX_UPLOAD_BYTES", 50 * 1024 * 1024, minimum=1)
 # A form may send several files at once; the rest of a longer request is not even read.

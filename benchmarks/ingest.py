@@ -12,6 +12,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -106,11 +107,13 @@ def _upload(files: Files) -> None:
     """Upload the files as the page and the API do, in the web process and so not timed here."""
     from django.core.files.base import ContentFile
 
+    from documents.exceptions import AlreadyUploaded
     from documents.services import upload_document
 
     owner = seeding.first_person()
     for filename, content in files:
-        upload_document(owner=owner, file=ContentFile(content), filename=filename, ingest=False)
+        with suppress(AlreadyUploaded):  # some of the files are the same under two names
+            upload_document(owner=owner, file=ContentFile(content), filename=filename, ingest=False)
 
 
 if __name__ == "__main__":

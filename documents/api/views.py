@@ -58,7 +58,7 @@ class DocumentViewSet(
     def get_queryset(self) -> DocumentQuerySet:
         # SECURITY: the one place that decides what this whole viewset can find.
         documents = Document.objects.visible_to(_caller(self.request))
-        # SECURITY: an attachment is shared as what it came with, so these need no rule of their own.
+        # SECURITY: an attachment is shared as what it came with, so these need no rule.
         attachments = Document.objects.only("pk", "attached_to").newest_first()
         return documents.prefetch_related("teams", Prefetch("attachments", attachments))
 

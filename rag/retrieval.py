@@ -149,7 +149,7 @@ def _retrieve(user: User, query: str, top_k: int) -> Retrieval:
     lexical: Sequence[Hit] = ()
     # SECURITY: the one place that says what a search may return.
     scope = Scope(Document.objects.visible_to(user))
-    if scope.keys and user.organization_id is not None:
+    if scope and user.organization_id is not None:
         dense, lexical = _search(query, user.organization_id, scope)
         passages = _passages(fuse(dense, lexical), user=user, top_k=top_k)
     took_ms = (time.perf_counter() - started) * 1000
@@ -157,7 +157,7 @@ def _retrieve(user: User, query: str, top_k: int) -> Retrieval:
         "retrieval",
         extra={
             "query_length": len(query),
-            "documents": len(scope.keys),
+            "documents": len(scope),
             "dense": len(dense),
             "lexical": len(lexical),
             "passages": len(passages),

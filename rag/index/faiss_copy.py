@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rag.embedding.base import Vectors
-from rag.index.faiss_documents import GONE, unpack
+from rag.index.faiss_documents import GONE, Keys, unpack
 from rag.index.faiss_files import MappedFiles
 from rag.index.faiss_parts import Part, Rows
 from rag.index.faiss_view import Block, View
@@ -80,7 +80,7 @@ class IndexCopy:
         return (view.version, view.token) == (version, token)
 
     def search(
-        self, query: Vectors, *, k: int, within: frozenset[str], exact_rows: int
+        self, query: Vectors, *, k: int, within: Keys, exact_rows: int
     ) -> list[tuple[int, float]]:
         """See `View.search`."""
         return self.view.search(query, k=k, within=within, exact_rows=exact_rows)

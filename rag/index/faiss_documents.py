@@ -1,6 +1,6 @@
 """Which rows of a copy belong to which document: looked up for thousands of documents at once."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self, cast
 
@@ -15,9 +15,9 @@ MAX_RECENT = 1_000
 GONE = -1
 
 
-def pack(keys: Iterable[str]) -> Keys:
-    """Return ids of 32 hexadecimal digits as numbers, in the order they come."""
-    halves = np.frombuffer(bytes.fromhex("".join(keys)), dtype=">u8").reshape(-1, 2)
+def pack(digits: str) -> Keys:
+    """Return ids of 32 hexadecimal digits, one behind the other, as numbers."""
+    halves = np.frombuffer(bytes.fromhex(digits), dtype=">u8").reshape(-1, 2)
     return halves.astype(np.uint64)
 
 
@@ -81,13 +81,18 @@ class _Table:
         """Return the run of each of the documents that has one, in no order."""
         hashes = _hashes(keys)
         order = np.argsort(hashes)  # neighbours are then found near each other
-        keys = keys[order]
-        at = np.searchsorted(self._hashes, hashes[order])
-        found = []
+        keys, hashes = keys[order], hashes[order]
+        at = np.searchsorted(self._hashes, hashes)
+        found = [np.empty(0, dtype=np.int64)]
         for step in range(self._repeats):
             place = np.minimum(at + step, len(self._hashes) - 1)
-            found.append(self.runs[place[(self.keys[place] == keys).all(axis=1)]])
-        return np.unique(np.concatenate(found)) if found else np.empty(0, dtype=np.int64)
+            held = self.keys[place]
+            same = (held[:, 0] == keys[:, 0]) & (held[:, 1] == keys[:, 1])
+            found.append(self.runs[place[same]])
+        return np.concatenate(found)
+
+
+_NONE = _Table(np.empty((0, 2), dtype=np.uint64), np.empty(0, dtype=np.int64))
 
 
 @dataclass(frozen=True)
@@ -95,14 +100,16 @@ class Documents:
     """The run of each document, at one version: a table, and what changed since it was made.
 
     Attributes:
-        recent: runs of the documents that changed since, `GONE` for those removed.
+        recent: runs of the documents that changed since, `GONE` for those removed; `changes` is the
+            same for looking up many.
         hidden: runs of the table that `recent` replaces.
     """
 
     runs: Runs
     table: _Table
     recent: Mapping[str, int] = field(default_factory=dict)
-    hidden: tuple[int, ...] = ()
+    changes: _Table = _NONE
+    hidden: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     @classmethod
     def of(cls, runs: Runs, keys: Keys) -> Self:
@@ -111,38 +118,39 @@ class Documents:
 
     def changed(self, changes: Mapping[str, int]) -> "Documents":
         """Return the documents after the changes: new runs by key, or `GONE`."""
-        fresh = [key for key in changes if key not in self.recent]
-        replaced = self.table.find(pack(fresh)) if fresh else np.empty(0, dtype=np.int64)
+        recent = {**self.recent, **changes}
+        fresh = pack("".join(key for key in changes if key not in self.recent))
         after = Documents(
             self.runs,
             self.table,
-            {**self.recent, **changes},
-            (*self.hidden, *replaced.tolist()),
+            recent,
+            _Table(pack("".join(recent)), np.fromiter(recent.values(), np.int64)),
+            np.concatenate([self.hidden, self.table.find(fresh)]),
         )
-        return after._merged() if len(after.recent) > MAX_RECENT else after
+        return after._merged() if len(recent) > MAX_RECENT else after
 
-    def runs_of(self, keys: frozenset[str]) -> Ints:
+    def runs_of(self, keys: Keys) -> Ints:
         """Return the runs of the documents with these ids, in ascending order."""
-        chosen = np.zeros(len(self.runs) + 1, dtype=np.bool_)
-        if keys:
-            chosen[self.table.find(pack(keys))] = True
-        chosen[list(self.hidden)] = False
-        chosen[[run for key, run in self.recent.items() if run != GONE and key in keys]] = True
+        chosen = np.zeros(len(self.runs), dtype=np.bool_)
+        chosen[self.table.find(keys)] = True
+        chosen[self.hidden] = False
+        changed = self.changes.find(keys)
+        chosen[changed[changed != GONE]] = True
         return np.flatnonzero(chosen)
 
     def run(self, key: str) -> int:
         """Return the document's run, or `GONE`."""
         if key in self.recent:
             return self.recent[key]
-        found = self.table.find(pack([key]))
+        found = self.table.find(pack(key))
         return int(found[0]) if len(found) else GONE
 
     def all(self) -> tuple[Keys, Ints]:
         """Return every document's id and run, in the order of the runs."""
         kept = ~np.isin(self.table.runs, self.hidden)
-        recent = {key: run for key, run in self.recent.items() if run != GONE}
-        keys = np.concatenate([self.table.keys[kept], pack(recent)])
-        runs = np.concatenate([self.table.runs[kept], np.fromiter(recent.values(), np.int64)])
+        there = self.changes.runs != GONE
+        keys = np.concatenate([self.table.keys[kept], self.changes.keys[there]])
+        runs = np.concatenate([self.table.runs[kept], self.changes.runs[there]])
         order = np.argsort(runs, kind="stable")
         return keys[order], cast("Ints", runs[order])
 

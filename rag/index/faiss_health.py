@@ -52,7 +52,7 @@ class _Held:
         """Return the ids that are held with another vector or document than their row has."""
         places, found = self.places(batch.ids)
         places, vectors = places[found], batch.vectors[found]
-        keys = pack(np.array(batch.documents, dtype=object)[found])
+        keys = pack("".join(np.array(batch.documents, dtype=object)[found]))
         wrong = (self.keys[places] != keys).any(axis=1)
         parts, rows = self.parts[places], self.rows[places]
         for number in np.unique(parts):

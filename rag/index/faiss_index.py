@@ -16,6 +16,7 @@ from rag.embedding.base import Vectors
 from rag.embedding.registry import get_embedder
 from rag.index.base import Hit, IndexHealth, VectorIndex
 from rag.index.faiss_copy import Base, IndexCopy
+from rag.index.faiss_documents import pack
 from rag.index.faiss_health import compare_with_rows, with_snapshot
 from rag.index.faiss_parts import TAIL_ROWS
 from rag.index.faiss_rows import read_index
@@ -62,11 +63,11 @@ class FaissIndex(VectorIndex):
     def search(
         self, vector: Vectors, *, k: int, state: OrganizationIndex, within: Scope
     ) -> list[Hit]:
-        if not within.keys:
+        if not within:
             return []
         query = np.ascontiguousarray(vector, dtype=np.float32)
         found = self._current(state).search(
-            query, k=k, within=within.keys, exact_rows=settings.VECTOR_EXACT_ROWS
+            query, k=k, within=pack(within.digits), exact_rows=settings.VECTOR_EXACT_ROWS
         )
         return [Hit(key, score) for key, score in found]
 

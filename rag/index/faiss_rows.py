@@ -108,7 +108,7 @@ def _read(found: Iterable[RowBatch], dimension: int, *, expected: int) -> Block:
         order = np.argsort(owners, kind="stable")
         ids, owners, vectors = ids[order], owners[order], vectors[order]
     counts = np.bincount(owners, minlength=len(ordinals)).astype(np.int64)
-    return Block(pack(ordinals), counts, ids, vectors)
+    return Block(pack("".join(ordinals)), counts, ids, vectors)
 
 
 def _grown(column: Column, room: int) -> Column:

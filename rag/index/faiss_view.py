@@ -100,7 +100,7 @@ class View:
         return sum(part.count for part in self.parts) - self.rows
 
     def search(
-        self, query: Vectors, *, k: int, within: frozenset[str], exact_rows: int
+        self, query: Vectors, *, k: int, within: Keys, exact_rows: int
     ) -> list[tuple[int, float]]:
         """Return (id, cosine) of the k nearest rows of the documents in `within`.
 

@@ -50,7 +50,7 @@ class SqliteFtsIndex(LexicalIndex):
 
     def search(self, query: str, *, k: int, state: OrganizationIndex, within: Scope) -> list[Hit]:
         words = _words(query)
-        if not words or not within.keys:
+        if not words or not within:
             return []
         table = FtsTable(state.pk).ensure().name
         match = self._match(table, state.token, words)

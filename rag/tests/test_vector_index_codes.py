@@ -23,7 +23,7 @@ def large():
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("rag.index.faiss_view.PART_ROWS", PART)
         counts = np.full(len(keys), A_DOCUMENT)
-        block = Block(pack(keys), counts, np.arange(ROWS), vectors)
+        block = Block(pack("".join(keys)), counts, np.arange(ROWS), vectors)
         view = View.of(block, version=1, token=None)
     for part in view.parts:
         part.add_codes()
@@ -41,7 +41,7 @@ def test_recall_at_ten_is_at_least_098_however_few_may_be_read(large, share, k):
         documents = rng.choice(len(keys), max(1, int(share * len(keys))), replace=False)
         rows = (documents[:, None] * A_DOCUMENT + np.arange(A_DOCUMENT)).ravel()
         best = rows[np.argsort(-(vectors[rows] @ query), kind="stable")[:10]]
-        within = frozenset(keys[documents].tolist())
+        within = pack("".join(keys[documents]))
         hits = view.search(query, k=k, within=within, exact_rows=0)
         assert {key for key, _ in hits} <= set(rows.tolist())
         assert len(hits) == min(k, len(rows))
@@ -56,7 +56,7 @@ def test_recall_at_ten_is_at_least_098_however_few_may_be_read(large, share, k):
 def test_few_allowed_rows_are_all_compared_even_where_there_are_codes(large, monkeypatch):
     view, vectors, keys = large
     monkeypatch.setattr(Codes, "nearest", None)  # would fail if it were asked
-    hits = view.search(vectors[0], k=5, within=frozenset(keys[:3].tolist()), exact_rows=30)
+    hits = view.search(vectors[0], k=5, within=pack("".join(keys[:3])), exact_rows=30)
     assert hits[0] == (0, pytest.approx(1.0))
 
 

@@ -10,7 +10,7 @@ from django.db import connection
 
 from documents.models import Document
 from knowledge.lib.errors import Unavailable
-from rag.index.faiss_documents import Documents
+from rag.index.faiss_documents import Documents, pack
 from rag.index.faiss_index import FaissIndex
 from rag.index.faiss_parts import Part
 from rag.index.faiss_snapshot import Snapshot
@@ -236,7 +236,7 @@ def test_a_view_shows_one_version_for_as_long_as_it_is_held(owner):
     before = found(index, owner)
     [copy] = index._copies.values()
     view = copy.view
-    within = frozenset(document.pk.hex for document in documents)
+    within = pack("".join(document.pk.hex for document in documents))
     made.replace_vectors(documents[0], made.clustered(9, seed=2))
     made.remove_document(documents[1])
     assert found(index, owner) != before
@@ -249,7 +249,7 @@ def test_a_search_in_the_middle_of_a_change_sees_the_version_before(owner, monke
     index = FaissIndex()
     before = found(index, owner)
     [copy] = index._copies.values()
-    within = frozenset(document.pk.hex for document in documents)
+    within = pack("".join(document.pk.hex for document in documents))
     seen = []
 
     def looking_at_each(step):

@@ -1,7 +1,9 @@
 """What should be there, in plain memory: the model that each life is compared with."""
 
 import hashlib
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from email.message import EmailMessage
 from random import Random
 
 PASSWORD = "correct-horse-battery"
@@ -60,7 +62,7 @@ class Note:
     @property
     def needle(self) -> str:
         """A word that no other note has."""
-        return self.name.removesuffix(".txt").replace("-", "")
+        return needle_of(self.name)
 
     def is_visible_to(self, person: Person) -> bool:
         if person.organization != self.organization:
@@ -79,12 +81,34 @@ def random_note(name: str, rng: Random, *, owner: str = "") -> Note:
     person = PEOPLE[owner]
     can_share_with_team = person.in_team or (person.is_admin and person.organization == TEAM_OF)
     choices = ["private", "organization"] + ["teams"] * can_share_with_team
-    needle = name.removesuffix(".txt").replace("-", "")
     pages = [
-        "\n\n".join(_paragraph(needle, rng) for _ in range(rng.randint(1, 3)))
+        "\n\n".join(_paragraph(needle_of(name), rng) for _ in range(rng.randint(1, 3)))
         for _ in range(rng.randint(1, 3))
     ]
     return Note(name, owner, "\f".join(pages).encode(), rng.choice(choices))
+
+
+def needle_of(name: str) -> str:
+    """Return the word that a note of this name has, and no other."""
+    return name.rpartition(".")[0].replace("-", "")
+
+
+def random_message(name: str, rng: Random, *, attached: Sequence[str]) -> tuple[Note, list[Note]]:
+    """Return an e-mail message and the notes that are attached to it, shared as it is."""
+    note = random_note(name, rng)
+    attachments = [
+        replace(random_note(each, rng, owner=note.owner), visibility=note.visibility)
+        for each in attached
+    ]
+    message = EmailMessage()
+    message["Subject"] = f"The {COMMON_WORD} {needle_of(name)}"
+    message["From"] = note.owner
+    message.set_content(_paragraph(needle_of(name), rng))
+    for each in attachments:
+        message.add_attachment(
+            each.content, maintype="text", subtype="plain", filename=each.name, cte="base64"
+        )
+    return replace(note, content=message.as_bytes()), attachments
 
 
 def _paragraph(needle: str, rng: Random) -> str:
@@ -111,6 +135,7 @@ class Expected:
     Attributes:
         notes: by name; accepted and not deleted.
         doubtful: by name; its upload or its delete was cut off, so it may be there or not, whole.
+        to_come: by name; attached to a message that was accepted, so there when that is read.
         deleted: names and ids of documents whose delete returned.
         given_up: names that may have failed, because they stopped a worker too often.
         chats: what was asked, oldest first.
@@ -119,6 +144,7 @@ class Expected:
 
     notes: dict[str, Note] = field(default_factory=dict)
     doubtful: dict[str, tuple[Note, str]] = field(default_factory=dict)
+    to_come: dict[str, Note] = field(default_factory=dict)
     deleted: dict[str, str] = field(default_factory=dict)
     given_up: set[str] = field(default_factory=set)
     chats: list[Chat] = field(default_factory=list)
@@ -140,12 +166,18 @@ class Expected:
 
     def settle(self, found: set[str]) -> None:
         """Decide every doubt by what is there; from now on it is a promise like the others."""
+        self.notes |= {name: note for name, note in self.to_come.items() if name in found}
         for name, (note, document_id) in self.doubtful.items():
             if name in found:
                 self.notes[name] = note
             elif document_id:
                 self.deleted[name] = document_id
         self.doubtful = {}
+
+    def all_has_come(self) -> None:
+        """Expect from now on what was attached to messages, too."""
+        self.notes |= self.to_come
+        self.to_come = {}
 
     def visible_to(self, email: str) -> dict[str, Note]:
         person = PEOPLE[email]

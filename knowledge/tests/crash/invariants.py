@@ -18,9 +18,16 @@ from django.test import Client
 from accounts.models import Organization, User
 from documents.chunking import Chunk, chunk_pages
 from documents.extraction.base import ExtractedDocument, Limits
-from documents.extraction.text import TextExtractor
+from documents.extraction.registry import load_extractor
 from documents.models import Document, DocumentChunk, FileDeletion, Page
-from knowledge.tests.crash.expected import COMMON_WORD, FIRST_MODEL, PEOPLE, Expected, Note
+from knowledge.tests.crash.expected import (
+    COMMON_WORD,
+    FIRST_MODEL,
+    PEOPLE,
+    Expected,
+    Note,
+    needle_of,
+)
 from rag.embedding.registry import get_embedder
 from rag.embedding.texts import embedding_text
 from rag.index.registry import get_lexical_index, get_vector_index
@@ -91,7 +98,7 @@ def every_completed_document_is_whole(expected: Expected) -> Iterator[str]:
         pages: list[object] = []
         chunks: list[Chunk] = []
         if document.status == "completed":
-            extracted, chunks = _read(note.content)
+            extracted, chunks = _read(note)
             pages = [(page.number, page.text) for page in extracted.pages]
         stored = list(document.pages.values_list("number", "text"))
         yield from _compare(f"pages of {note.name}", stored, pages)
@@ -220,7 +227,7 @@ def everybody_finds_exactly_what_they_may(expected: Expected) -> Iterator[str]:
             (note.name, chunk.index)
             for note in expected.visible_to(email).values()
             if _is_completed(note)
-            for chunk in _read(note.content)[1]
+            for chunk in _read(note)[1]
         )
         scope = Scope(Document.objects.visible_to(user))
         vector = get_embedder(state.model).embed_query(COMMON_WORD)
@@ -241,7 +248,7 @@ def everybody_retrieves_exactly_what_they_may(expected: Expected) -> Iterator[st
         user = User.objects.select_related("organization").get(email=email)
         visible = {name for name, note in expected.visible_to(email).items() if _is_completed(note)}
         for name in asked:
-            query = f"{COMMON_WORD} {_needle(name)}"
+            query = f"{COMMON_WORD} {needle_of(name)}"
             found = {p.filename for p in retrieve(user=user, query=query, top_k=50).passages}
             if not found <= visible or (name in visible) != (name in found):
                 yield f"{email} asked for {name} and found {found} of {visible}"
@@ -255,7 +262,7 @@ def deleted_documents_are_found_by_nothing(expected: Expected) -> Iterator[str]:
         for name, key in sorted(expected.deleted.items()):
             for path in ("", "/pages/1", "/passages", "/file"):
                 answer = client.get(f"/documents/{key}{path}")
-                if answer.status_code != 404 or _needle(name) in answer.content.decode():
+                if answer.status_code != 404 or needle_of(name) in answer.content.decode():
                     yield f"{email} gets {answer.status_code} for /documents/{key}{path} ({name})"
 
 
@@ -294,7 +301,7 @@ def every_model_call_is_in_the_ledger_once(expected: Expected) -> Iterator[str]:
 
 def answers_tell_nothing_of_what_is_gone(expected: Expected) -> Iterator[str]:
     """An answer that took words of a deleted document is withheld, with its sources."""
-    needles = {_needle(name) for name in expected.deleted}
+    needles = {needle_of(name) for name in expected.deleted}
     for answer in Message.objects.answers().select_related("conversation__user"):
         sources = message_sources(message=answer, user=answer.conversation.user)
         text = answer_text(message=answer, sources=sources)
@@ -356,13 +363,14 @@ def _short(value: object) -> str:
 
 
 @cache
-def _read(content: bytes) -> tuple[ExtractedDocument, list[Chunk]]:
+def _read(note: Note) -> tuple[ExtractedDocument, list[Chunk]]:
     """Return a note's text and chunks, by the extractor and the chunker alone."""
-    with tempfile.NamedTemporaryFile(suffix=".txt") as file:
-        file.write(content)
+    extension = note.name.rpartition(".")[2]
+    with tempfile.NamedTemporaryFile(suffix=f".{extension}") as file:
+        file.write(note.content)
         file.flush()
         limits = Limits(settings.MAX_PAGES, settings.MAX_DOCUMENT_CHARACTERS)
-        extracted = TextExtractor().extract(Path(file.name), limits)
+        extracted = load_extractor(extension).extract(Path(file.name), limits)
     chunks = chunk_pages(extracted.pages, size=settings.CHUNK_SIZE, overlap=settings.CHUNK_OVERLAP)
     return extracted, chunks
 
@@ -387,10 +395,6 @@ def _places(chunk_ids: Sequence[int]) -> list[tuple[str, int]]:
 
 def _is_completed(note: Note) -> bool:
     return Document.objects.completed().filter(filename=note.name).exists()
-
-
-def _needle(name: str) -> str:
-    return name.removesuffix(".txt").replace("-", "")
 
 
 def _words(organization_id: UUID) -> list[tuple[Any, ...]]:

@@ -10,7 +10,14 @@ from random import Random
 from typing import Any
 
 from knowledge.lib.faults import FaultPoint
-from knowledge.tests.crash.expected import OTHER_MODEL, Chat, Expected, Note, random_note
+from knowledge.tests.crash.expected import (
+    OTHER_MODEL,
+    Chat,
+    Expected,
+    Note,
+    random_message,
+    random_note,
+)
 from knowledge.tests.crash.processes import Died, Misbehaved, Process, Survived
 from knowledge.tests.crash.world import Installation, Report
 
@@ -157,6 +164,15 @@ class Life:
             self.expected.accepted(note)
         return notes
 
+    def uploads_message(self) -> None:
+        """Upload a message with two notes attached to it, which are there once it is read."""
+        name, *attached = (self.new_note().name for _ in range(3))
+        message, notes = random_message(name.replace(".txt", ".eml"), self.rng, attached=attached)
+        self.tell("upload", {"note": message})
+        self.server.do("upload", note=message)
+        self.expected.accepted(message)
+        self.expected.to_come |= {note.name: note for note in notes}
+
     def deletes(self, names: Sequence[str]) -> None:
         """Delete notes of one organization."""
         self.tell("delete", {"names": names})
@@ -226,6 +242,7 @@ class Life:
         worker.do("sweep")
         worker.do("work")
         worker.close()
+        self.expected.all_has_come()
         self.tell(f"restarted, each task delivered {times} times")
 
     def checks_before_restart(self) -> None:

@@ -93,6 +93,15 @@ def a_worker_dies_and_its_document_is_deleted(life: Life, at: At) -> None:
     life.deletes([note.name for note in notes])
 
 
+@dies_at(
+    *(At.UPLOAD_RESERVED, At.UPLOAD_FILE_STORED, At.UPLOAD_ROW_WRITTEN, At.UPLOAD_COMMITTED),
+    *(At.INGEST_READ, At.PUBLISH_CHUNKS_WRITTEN),
+)
+def a_worker_dies_over_a_message_with_attachments(life: Life, at: At) -> None:
+    life.uploads_message()
+    life.dies(at, "work", nth=1 if at == At.PUBLISH_CHUNKS_WRITTEN else life.rng.randint(1, 2))
+
+
 @dies_at(At.INGEST_READ)
 def a_file_that_kills_every_worker_is_given_up(life: Life, at: At) -> None:
     [note] = life.uploads(1)

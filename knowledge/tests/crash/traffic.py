@@ -14,7 +14,7 @@ from random import Random
 
 import httpx
 
-from knowledge.tests.crash.expected import PASSWORD, Chat, Note, random_note
+from knowledge.tests.crash.expected import PASSWORD, Chat, Note, needle_of, random_note
 from knowledge.tests.crash.lives import Life
 from knowledge.tests.crash.processes import Misbehaved
 from knowledge.tests.crash.scenarios import life
@@ -181,7 +181,7 @@ class Visitor:
 
     def _question(self) -> str:
         names = sorted({*self.accepted, *self.deleted}) or ["first-1.txt"]
-        needle = self._rng.choice(names).removesuffix(".txt").replace("-", "")
+        needle = needle_of(self._rng.choice(names))
         return f"What does the handbook {needle} say to {self.email}?"
 
     def _is(self, what: str, answer: httpx.Response, status: int) -> bool:

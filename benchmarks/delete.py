@@ -75,7 +75,7 @@ def _published(owner: Any, count: int) -> Iterator[uuid.UUID]:
     from rag.index.versions import get_state
     from rag.publishing import publish_together
 
-    rng = np.random.default_rng(count)
+    rng = np.random.default_rng()
     model = get_state(owner.organization_id).model
     for first in range(0, count, TOGETHER):
         for number in range(first, min(first + TOGETHER, count)):

@@ -60,11 +60,12 @@ class Slice:
 class FairBatches:
     """Organizations take turns, inside one the people, and each person's documents wait in order.
 
-    A document of a thousand pages is therefore embedded in parts, and a newcomer's page is in the
-    next call.
+    A document of a thousand pages is therefore embedded in parts. Who waits for a page or two does
+    not even wait for the parts of others: every second call is short, and theirs alone.
     """
 
     def __init__(self) -> None:
+        self._was_short = False
         self._lines: OrderedDict[uuid.UUID, OrderedDict[Person, deque[Work]]] = OrderedDict()
 
     @property
@@ -86,11 +87,12 @@ class FairBatches:
     def next(self, size: int) -> list[Slice]:
         """Return up to `size` chunks for one call, all of one model."""
         batch: list[Slice] = []
+        people = self._next_people()
         found = True
         while found and size > 0:
             found = False
             for home in list(self._lines):
-                work = self._next_of(home, batch[0].job.model if batch else None)
+                work = self._next_of(home, people, batch[0].job.model if batch else None)
                 if work is None or size <= 0:
                     continue
                 piece = work.give(min(SHARE, size))
@@ -100,15 +102,26 @@ class FairBatches:
                 self._forget_finished()
         return batch
 
-    def _next_of(self, home: uuid.UUID, model: str | None) -> Work | None:
+    def _next_people(self) -> set[Person]:
+        """Return whose documents may be in the next call."""
+        waiting = {
+            person: sum(work.left for work in line)
+            for people in self._lines.values()
+            for person, line in people.items()
+        }
+        short = {person for person, chunks in waiting.items() if chunks <= SHARE}
+        self._was_short = bool(short) and len(short) < len(waiting) and not self._was_short
+        return short if self._was_short else set(waiting)
+
+    def _next_of(self, home: uuid.UUID, people: set[Person], model: str | None) -> Work | None:
         """Return the document whose turn it is in an organization, and move the turn on."""
-        people = self._lines[home]
-        person, line = next(iter(people.items()))
-        if model is not None and line[0].job.model != model:
+        lines = self._lines[home]
+        person = next((person for person in lines if person in people), None)
+        if person is None or (model is not None and lines[person][0].job.model != model):
             return None
-        people.move_to_end(person)
+        lines.move_to_end(person)
         self._lines.move_to_end(home)
-        return line[0]
+        return lines[person][0]
 
     def _waiting(self) -> Iterator[deque[Work]]:
         for people in self._lines.values():

@@ -29,8 +29,9 @@ from rag.reading import ReadAhead, record_failure, request_of
 
 logger = getLogger("knowledge.ingestion")
 
-# Chunks embedded in one call: enough for batches of like length, few enough to show progress.
-EMBED_SIZE = 256
+# Chunks embedded in one call: enough for batches of like length, few enough that who comes
+# meanwhile waits some two seconds for its end.
+EMBED_SIZE = 128
 # Chunks that documents published in one transaction have together; a larger one is alone.
 PUBLISH_SIZE = 256
 

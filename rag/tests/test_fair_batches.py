@@ -34,14 +34,24 @@ def calls(batches: FairBatches, size: int) -> list[list[tuple[Work, int, int]]]:
     return made
 
 
-def test_a_newcomers_page_is_in_the_next_call_while_a_thousand_pages_are_under_way():
+def test_a_newcomers_page_is_all_of_the_next_call_while_a_thousand_pages_are_under_way():
     batches = FairBatches()
     handbook, page = work(ANNA, 10_000), work(BEN, 3)
     batches.add(handbook)
     batches.next(256)
     batches.add(page)
-    served = {piece.work is page: piece.end - piece.start for piece in batches.next(256)}
-    assert served == {True: 3, False: 253}
+    assert [(piece.work, piece.start, piece.end) for piece in batches.next(256)] == [(page, 0, 3)]
+
+
+def test_short_calls_leave_every_second_one_to_the_others():
+    batches = FairBatches()
+    handbook = work(ANNA, 10_000)
+    batches.add(handbook)
+    served = []
+    for _ in range(4):  # somebody comes with a page each time
+        batches.add(work(BEN, 1))
+        served.append({piece.work is handbook for piece in batches.next(128)})
+    assert served == [{False}, {True, False}] * 2
 
 
 def test_organizations_share_alike_whatever_the_number_of_their_people():

@@ -7,11 +7,9 @@ allowed rows and the same query, one after the other, so that a busy machine slo
 import argparse
 import json
 import os
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -22,10 +20,10 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks import machine, results, seeding
+from benchmarks.index_memory import measure_memory
 
 SHARES = (0.0001, 0.001, 0.01, 0.1, 0.5, 1.0)
 K = 100  # what retrieval asks for
-PROCESSES = 4
 MODEL = "all-MiniLM-L6-v2"
 
 
@@ -35,11 +33,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=seeding.CORPUS, help="folder with the texts")
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--queries", type=int, default=50)
-    parser.add_argument("--hold", help=argparse.SUPPRESS)  # a process that only holds the index
     options = parser.parse_args()
-    if options.hold:
-        _hold(options.hold)
-        return
     seeding.start_installation()
     vectors, queries = _embed(options.data, options.queries)
     owner = seeding.first_person()
@@ -77,7 +71,7 @@ def _measure(
     index.settle()
     figures["structure"] = "codes" if _copy(index).view.parts[0].codes else "exact"
     figures["searches"] = _searches(index, organization_id, queries, size)
-    figures["memory"] = _memory(organization_id, size)
+    figures["memory"] = measure_memory(organization_id, size)
     figures["changes"] = _changes(index, organization_id, vectors, queries)
     return figures
 
@@ -246,79 +240,6 @@ class _Publishing:
     def __exit__(self, *_: object) -> None:
         self._over.set()
         self._thread.join()
-
-
-# --- memory --------------------------------------------------------------------------------------
-def _memory(organization_id: Any, size: int) -> dict[str, object]:
-    """Return bytes a chunk of four processes that hold the index and search it at the same time."""
-    command = [sys.executable, str(Path(__file__).resolve()), "--hold", str(organization_id)]
-    holders = [
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        for _ in range(PROCESSES)
-    ]
-    found = list(_ask(holders))
-    private = sum(row["private"] for row in found) / PROCESSES
-    shared = max(row["shared"] for row in found)
-    return {
-        "private_bytes_a_chunk": round(private / size, 1),
-        "shared_bytes_a_chunk": round(shared / size, 1),
-        "four_processes_bytes_a_chunk": round((PROCESSES * private + shared) / size, 1),
-    }
-
-
-def _ask(holders: list["subprocess.Popen[str]"]) -> Iterator[dict[str, int]]:
-    """Let all of them load, then all of them look, then all of them end."""
-    for holder in holders:
-        assert holder.stdout is not None
-        holder.stdout.readline()
-    for holder in holders:
-        yield json.loads(holder.communicate("\n", timeout=600)[0].splitlines()[-1])
-
-
-def _hold(organization_id: str) -> None:
-    """Load the index, search it, and tell how much memory that took once a line is read."""
-    import uuid
-
-    import django
-
-    django.setup()
-    import faiss
-
-    from documents.models import Document
-    from rag.embedding.registry import get_embedder
-    from rag.index.faiss_index import FaissIndex
-    from rag.index.scope import Scope
-    from rag.index.versions import get_state
-
-    key = uuid.UUID(organization_id)
-    scope = Scope(Document.objects.all())
-    rng = np.random.default_rng(3)
-    # What a web server holds without an index: libraries, the embedder, the scope.
-    get_embedder(MODEL)
-    faiss.IndexFlatIP(8).search(_direction(rng)[None, :8].copy(), 1)
-    assert scope
-    before = _usage()
-    index = FaissIndex()
-    for _ in range(20):
-        index.search(_direction(rng), k=K, state=get_state(key), within=scope)
-    index.settle()
-    print("ready", flush=True)
-    sys.stdin.readline()
-    after = _usage()
-    print(json.dumps({name: after[name] - before[name] for name in after}))
-
-
-def _direction(rng: np.random.Generator) -> seeding.Vectors:
-    vector = rng.standard_normal(384).astype(np.float32)
-    unit: seeding.Vectors = vector / np.linalg.norm(vector)
-    return unit
-
-
-def _usage() -> dict[str, int]:
-    """Return this process's memory in bytes: its own, and of files that it maps."""
-    lines = Path("/proc/self/smaps_rollup").read_text(encoding="utf-8").splitlines()[1:]
-    sizes = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in lines}
-    return {"private": sizes["Pss_Anon"], "shared": sizes["Rss"] - sizes["Pss_Anon"]}
 
 
 if __name__ == "__main__":

@@ -335,7 +335,7 @@ VECTOR_INDEXES = {"faiss": "rag.index.faiss_index.FaissIndex"}
 VECTOR_INDEX = env.choice("VECTOR_INDEX", "faiss", list(VECTOR_INDEXES))
 # Among more vectors than these, one-byte codes find the candidates that are then compared exactly.
 VECTOR_EXACT_ROWS = env.integer("VECTOR_EXACT_ROWS", 50_000, minimum=0)
-# Private memory of a process for indexes; beyond it, those that wait longest to be asked are dropped.
+# Private memory of a process for indexes; beyond it, those not asked for longest are dropped.
 INDEX_MEMORY_BYTES = env.integer("INDEX_MEMORY_BYTES", 2 * 1024**3, minimum=0)
 # How long a search waits for another one that loads the index, before it answers 503.
 INDEX_LOAD_TIMEOUT_S = env.number("INDEX_LOAD_TIMEOUT_S", 30.0, minimum=0.1)

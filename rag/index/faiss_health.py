@@ -9,9 +9,10 @@ import numpy as np
 from rag.index.base import IndexHealth, SnapshotHealth
 from rag.index.faiss_copy import IndexCopy
 from rag.index.faiss_documents import Keys, pack
+from rag.index.faiss_manifest import Damaged, Manifest
 from rag.index.faiss_parts import Rows, spread
 from rag.index.faiss_rows import RowBatch, batches
-from rag.index.faiss_snapshot import Damaged, Manifest, Snapshot
+from rag.index.faiss_snapshot import Snapshot
 from rag.index.faiss_steps import continues
 from rag.index.faiss_view import View
 from rag.models import ChunkEmbedding, OrganizationIndex

@@ -12,7 +12,8 @@ from documents.models import Document
 from knowledge.lib import faults
 from knowledge.lib.faults import FaultPoint
 from rag.index.faiss_index import FaissIndex
-from rag.index.faiss_snapshot import Manifest, Snapshot
+from rag.index.faiss_manifest import Manifest
+from rag.index.faiss_snapshot import Snapshot
 from rag.index.versions import record_rebuild
 from rag.models import ChunkEmbedding, IndexChange, OrganizationIndex
 from rag.tests import vectors as made

@@ -6,7 +6,6 @@ import uvicorn
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-
 _KEEP_ALIVE_S = 15  # idle; longer than a page takes to ask for its parts
 
 

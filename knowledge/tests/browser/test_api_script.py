@@ -151,7 +151,7 @@ def test_every_refusal_has_the_same_shape(product: Product, person: Person) -> N
     answered = {name: (answer.status_code, code_of(answer)) for name, (*_, answer) in asked.items()}
     assert answered == {name: (status, code) for name, (status, code, _) in asked.items()}
     assert asked["signed out"][2].headers["WWW-Authenticate"].startswith("Bearer")
-    assert "PDF" in asked["type"][2].json()["error"]["message"]
+    assert ".pdf" in asked["type"][2].json()["error"]["message"]
 
 
 def raw(person: Person, body: bytes) -> httpx.Response:

@@ -20,7 +20,7 @@ help:
 	@echo "                 (CRASH_SEED, CRASH_KILLS, CRASH_LIFE: see docs/testing.md)"
 	@echo "make fuzz   feeds 10,000 damaged files to the reader (FUZZ='--inputs 500 --seed 7')"
 	@echo "make lint   checks style, types, import rules, settings and the API schema"
-	@echo "make bench  measures ingestion and retrieval on this machine"
+	@echo "make bench  measures ingestion, retrieval and deletion on this machine"
 	@echo "make bench-index  measures the vector index up to a million passages"
 	@echo "make screenshots  takes the pictures of README.md anew (needs Chromium)"
 
@@ -87,6 +87,7 @@ lint: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/retrieve.py
+	$(BIN)/python benchmarks/delete.py
 
 # Takes some ten minutes, and 6 GB of disk below the folder for temporary files.
 bench-index: $(VENV)/.installed-dev

@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 from django.core.files.base import ContentFile
@@ -11,6 +12,8 @@ from documents.exceptions import DocumentFailure
 from documents.fair_order import Person
 from documents.models import Document
 from documents.services import upload_document
+from documents.tests.made_files import REAL_FILES
+from knowledge.lib.errors import AppError
 from rag import ingestion, reading
 from rag.heartbeat import Heartbeat
 from rag.ingestion import ingest_waiting
@@ -259,6 +262,29 @@ def test_small_documents_of_one_organization_are_published_together(owner, outsi
     assert set(statuses().values()) == {"completed"}
     assert all(len(group) == 1 for group in groups)
     assert len(groups) < 20
+
+
+def test_hostile_files_end_with_a_sentence_and_the_others_go_on(owner, settings):
+    folder = REAL_FILES / "documents"
+    if not folder.is_dir():
+        pytest.skip("the hostile files are not here")
+    settings.EXTRACTION_TIMEOUT_S = 10
+    accepted = 0
+    for number, path in enumerate(sorted([*folder.glob("hostile/*"), *folder.glob("bad/*")])):
+        with suppress(AppError), path.open("rb") as file:  # some are refused at once
+            upload_document(owner=owner, file=file, filename=path.name, ingest=False)
+            accepted += 1
+        if number % 5 == 0:
+            upload(owner, f"A good page, number {number}.", f"good {number}.txt")
+    for _ in range(settings.INGEST_MAX_ATTEMPTS):
+        ingest_waiting()
+        Document.objects.update(next_attempt_at=timezone.now())
+    assert accepted > 10
+    assert not Document.objects.in_progress().exists()
+    for document in Document.objects.all():
+        is_good = document.filename.startswith("good")
+        assert document.status == "completed" or (document.error_message and not is_good)
+        assert document.attempts <= settings.INGEST_MAX_ATTEMPTS
 
 
 # --- a worker that hangs ------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,14 +95,13 @@ class MappedFiles:
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:
-        self._files: list[int] = []  # first, so that what was opened is closed if the next is not
+        self._files: list[int] = []
+        # Before they are opened, so that those that were are closed if the next cannot be; and not
+        # by __del__, which the interpreter may call when `os` has gone.
+        weakref.finalize(self, _close, self._files)
         for path in paths:
             self._files.append(os.open(path, os.O_RDONLY))
         self._were = self._are()
-
-    def __del__(self) -> None:
-        for file in self._files:
-            os.close(file)
 
     def intact(self) -> bool:
         """Whether lengths and times of change are what they were."""
@@ -110,6 +110,11 @@ class MappedFiles:
     def _are(self) -> list[tuple[int, int]]:
         now = [os.fstat(file) for file in self._files]
         return [(status.st_size, status.st_mtime_ns) for status in now]
+
+
+def _close(files: list[int]) -> None:
+    for file in files:
+        os.close(file)
 
 
 def sync(path: Path) -> None:

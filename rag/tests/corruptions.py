@@ -295,7 +295,7 @@ def change_memory(world: Spoilable, document_id: uuid.UUID, ids: list[int]) -> N
     copy = this_copy(world)
     view = copy.view
     block = Block(
-        pack([document_id.hex] if ids else []),
+        pack(document_id.hex if ids else ""),
         np.array([len(ids)] if ids else [], dtype=np.int64),
         np.array(ids, dtype=np.int64),
         np.array([unit(n) for n in ids], dtype=np.float32).reshape(-1, 64),

@@ -10,6 +10,7 @@ from django.db import connection
 
 from documents.models import Document
 from knowledge.lib.errors import Unavailable
+from rag.index import faiss_documents
 from rag.index.faiss_documents import Documents, pack
 from rag.index.faiss_index import FaissIndex
 from rag.index.faiss_parts import Part
@@ -303,3 +304,22 @@ def test_searches_while_documents_change_see_each_of_them_whole(owner):
             each.result()
     index.settle()
     assert seen == []
+
+
+def test_what_was_asked_before_is_answered_alike_until_documents_change(owner, monkeypatch):
+    monkeypatch.setattr(faiss_documents, "KEPT_FROM", 1)
+    monkeypatch.setattr(faiss_documents, "KEPT_ANSWERS", 2)
+    documents = made.add_documents(owner, made.clustered(20), rows=5)
+    index = FaissIndex()
+    found(index, owner)
+    [copy] = index._copies.values()
+    scopes = [pack("".join(d.pk.hex for d in documents[:n])) for n in (1, 2, 3, 4)]
+
+    def rows(within) -> int:
+        return len(copy.search(QUERY, k=500, within=within, exact_rows=99))
+
+    assert [rows(scope) for scope in scopes + scopes[::-1]] == [5, 10, 15, 20, 20, 15, 10, 5]
+    assert len(copy.view.documents.answers) <= 2
+    made.remove_document(documents[0])
+    found(index, owner)
+    assert [rows(scope) for scope in scopes] == [0, 5, 10, 15]

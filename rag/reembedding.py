@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Sequence
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, QuerySet, Sum
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
 from django.utils import timezone
 
 from documents.models import Document, DocumentChunk
@@ -26,10 +26,16 @@ WINDOW_SIZE = 2_000
 PRUNE_SIZE = 2_000
 
 
+def lacks_vector(model: str) -> Q:
+    """Return the condition on chunks that the model has no vector of them."""
+    return Q(~Exists(ChunkEmbedding.objects.filter(chunk=OuterRef("pk"), model=model)))
+
+
 def chunks_without_vector(organization_id: uuid.UUID, model: str) -> DocumentChunkQuerySet:
     """Return the organization's chunks that the model has no vector of."""
-    vectors = ChunkEmbedding.objects.filter(chunk=OuterRef("pk"), model=model)
-    return DocumentChunk.objects.filter(~Exists(vectors), document__organization_id=organization_id)
+    return DocumentChunk.objects.filter(
+        lacks_vector(model), document__organization_id=organization_id
+    )
 
 
 def embed_chunks(chunks: Sequence[DocumentChunk], model: str) -> Vectors:
@@ -52,9 +58,8 @@ def write_vectors(chunks: Sequence[DocumentChunk], vectors: Vectors, model: str)
     Returns:
         The keys of the chunks that got theirs.
     """
-    has_vector = ChunkEmbedding.objects.filter(chunk=OuterRef("pk"), model=model)
     lacking = set(
-        DocumentChunk.objects.filter(~Exists(has_vector), pk__in=[chunk.pk for chunk in chunks])
+        DocumentChunk.objects.filter(lacks_vector(model), pk__in=[chunk.pk for chunk in chunks])
         .select_for_update()  # a delete of them waits, and then takes the vectors along
         .values_list("pk", flat=True)
     )
@@ -220,7 +225,6 @@ def _next_chunks(change: ModelChange) -> list[DocumentChunk]:
     Read along the keys and a window at a time. Asked for the first few of an organization in the
     order of their keys, a database would look through all of them for each batch.
     """
-    vectors = ChunkEmbedding.objects.filter(chunk=OuterRef("pk"), model=change.model)
     position = change.position
     while True:
         after = DocumentChunk.objects.filter(pk__gt=position).order_by("pk")
@@ -230,7 +234,9 @@ def _next_chunks(change: ModelChange) -> list[DocumentChunk]:
         documents = Document.objects.filter(organization_id=change.organization_id)
         ours = set(documents.filter(pk__in=set(window.values())).values_list("pk", flat=True))
         position = max(window)
-        lacking = after.filter(~Exists(vectors), pk__lte=position).values_list("pk", flat=True)
+        lacking = after.filter(lacks_vector(change.model), pk__lte=position).values_list(
+            "pk", flat=True
+        )
         keys = [key for key in lacking if window.get(key) in ours][:BATCH_SIZE]
         if keys:
             return list(

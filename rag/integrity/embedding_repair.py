@@ -9,13 +9,12 @@ from django.db.models import QuerySet
 
 from accounts.models import Organization
 from documents.models import Document, DocumentChunk
-from rag.embedding.base import Embedder
 from rag.embedding.registry import get_embedder
-from rag.embedding.texts import embedding_text
 from rag.index.versions import get_state, record_changes
 from rag.integrity import rows
 from rag.integrity.embeddings import unusable
 from rag.models import ChunkEmbedding, OrganizationIndex
+from rag.reembedding import embed_chunks
 
 _EMBED_SIZE = 256  # chunks embedded in one call
 
@@ -63,10 +62,10 @@ def embed(organization: Organization) -> None:
     of_broken = ChunkEmbedding.objects.in_bulk(broken).values()
     missing = rows.chunks_without_embedding(organization.pk, embedder.name)
     chunks = {*missing.values_list("pk", flat=True), *(row.chunk_id for row in of_broken)}
-    _embed_again(organization.pk, embedder, sorted(chunks))
+    _embed_again(organization.pk, model, sorted(chunks))
 
 
-def _embed_again(organization_id: uuid.UUID, embedder: Embedder, chunk_ids: Sequence[int]) -> int:
+def _embed_again(organization_id: uuid.UUID, model: str, chunk_ids: Sequence[int]) -> int:
     """Give the chunks an embedding computed from their text; return how many have one now.
 
     The model works outside of any transaction. A chunk that went meanwhile, or whose text is
@@ -79,17 +78,12 @@ def _embed_again(organization_id: uuid.UUID, embedder: Embedder, chunk_ids: Sequ
             .select_related("document")
             .order_by("pk")
         )
-        vectors = embedder.embed_passages(
-            [
-                embedding_text(chunk.document.display_title, chunk.heading, chunk.text)
-                for chunk in chunks
-            ]
-        )
+        vectors = embed_chunks(chunks, model)
         fresh = {
             chunk.pk: (chunk.text, vector.astype("<f4").tobytes())
             for chunk, vector in zip(chunks, vectors, strict=True)
         }
-        done += _replace(organization_id, embedder.name, fresh)
+        done += _replace(organization_id, model, fresh)
     return done
 
 

@@ -28,6 +28,7 @@ from django.utils import timezone
 from documents.models import Document, DocumentChunk, Page
 from documents.querysets import DocumentQuerySet
 from rag.models import ChunkEmbedding, ModelChange
+from rag.reembedding import chunks_without_vector
 
 # A worker's sign of life may be late by a sweep or two before anybody has to worry.
 PATIENCE = datetime.timedelta(minutes=2 * settings.SWEEP_INTERVAL_MINUTES)
@@ -35,13 +36,9 @@ PATIENCE = datetime.timedelta(minutes=2 * settings.SWEEP_INTERVAL_MINUTES)
 
 def chunks_without_embedding(organization_id: uuid.UUID, model: str) -> QuerySet[DocumentChunk]:
     """Return chunks of completed documents that have no vector of the model."""
-    vectors = ChunkEmbedding.objects.filter(chunk=OuterRef("pk"), model=model)
     return (
-        DocumentChunk.objects.filter(
-            document__organization_id=organization_id,
-            document__status=Document.Status.COMPLETED,
-        )
-        .filter(~Exists(vectors))
+        chunks_without_vector(organization_id, model)
+        .filter(document__status=Document.Status.COMPLETED)
         .order_by("pk")
     )
 

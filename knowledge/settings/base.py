@@ -147,6 +147,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 MEDIA_ROOT = DATA_DIR / "media"
 VECTOR_STORE_DIR = DATA_DIR / "vector_store"
 PAGE_CACHE_DIR = DATA_DIR / "page_cache"  # pictures of pages; may be emptied at any time
+EVALUATION_DIR = DATA_DIR / "evaluation_cache"  # vectors of data sets; may be emptied at any time
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 # Static files are served from where they lie, so that a fresh clone needs no build step.

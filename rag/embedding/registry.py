@@ -2,6 +2,8 @@
 
 import importlib.util
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -33,6 +35,22 @@ def get_embedder(name: str | None = None) -> Embedder:
             if _threads is not None:
                 _instances[name].use_threads(_threads)
         return _instances[name]
+
+
+@contextmanager
+def standing_in(embedder: Embedder) -> Iterator[None]:
+    """Let another embedder answer under its name, for the length of a `with` block."""
+    with _lock:
+        before = _instances.get(embedder.name)
+        _instances[embedder.name] = embedder
+    try:
+        yield
+    finally:
+        with _lock:
+            if before is None:
+                del _instances[embedder.name]
+            else:
+                _instances[embedder.name] = before
 
 
 def require_available(name: str) -> None:

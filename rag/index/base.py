@@ -160,6 +160,10 @@ class VectorIndex(ABC):
     def forget(self, organization_id: uuid.UUID) -> None:  # noqa: B027
         """Let go of this process's copy, where it holds one: a worker searches nothing."""
 
+    def discard(self, organization_id: uuid.UUID) -> None:
+        """Remove what is kept of an organization that goes, besides the rows."""
+        self.forget(organization_id)
+
     def refresh_snapshot(self, organization_id: uuid.UUID) -> None:  # noqa: B027
         """Write what makes the next start fast, when what is written lies far enough behind.
 
@@ -177,6 +181,9 @@ class LexicalIndex(ABC):
     @abstractmethod
     def remove(self, organization_id: uuid.UUID, document_ids: Sequence[uuid.UUID]) -> None:
         """Take the documents' chunks out, before their rows go, in the caller's transaction."""
+
+    def discard(self, organization_id: uuid.UUID) -> None:  # noqa: B027
+        """Remove what is kept of an organization that goes, whose chunks are gone already."""
 
     @abstractmethod
     def search(self, query: str, *, k: int, state: OrganizationIndex, within: Scope) -> list[Hit]:

@@ -92,6 +92,11 @@ class FaissIndex(VectorIndex):
             for key in [key for key in self._copies if key[0] == organization_id]:
                 del self._copies[key]
 
+    def discard(self, organization_id: uuid.UUID) -> None:
+        self.settle()  # or a snapshot that is being written would stay
+        self.forget(organization_id)
+        remove(organization_folder(organization_id))
+
     def refresh_snapshot(self, organization_id: uuid.UUID) -> None:
         state = get_state(organization_id)
         self._remove_old_models(state)

@@ -48,6 +48,9 @@ class SqliteFtsIndex(LexicalIndex):
         chunks = DocumentChunk.objects.filter(document_id__in=document_ids)
         FtsTable(organization_id).ensure().delete(chunks.values_list("pk", flat=True))
 
+    def discard(self, organization_id: uuid.UUID) -> None:
+        FtsTable(organization_id).discard()
+
     def search(self, query: str, *, k: int, state: OrganizationIndex, within: Scope) -> list[Hit]:
         words = _words(query)
         if not words or not within:

@@ -175,6 +175,11 @@ class FtsTable:
             self._drop(self.name)
             self._execute(f"ALTER TABLE {beside.name} RENAME TO {self.name}")
 
+    def discard(self) -> None:
+        """Drop the table, and what an interrupted replacement left beside it."""
+        self._drop_leftovers()
+        self._drop(self.name)
+
     def take_changes(self, *, since: int) -> None:
         """Have the documents that changed after a version as their rows say now."""
         steps = IndexChange.objects.filter(organization_id=self.organization_id, version__gt=since)

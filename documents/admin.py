@@ -8,7 +8,8 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 
-from documents import services
+from documents import editing, services
+from documents.forms import EditForm
 from documents.models import Document, DocumentChunk, FileDeletion, Page
 from documents.querysets import DocumentQuerySet
 from knowledge.lib.admin import ReadOnlyAdmin, user_of
@@ -17,7 +18,10 @@ from knowledge.lib.errors import AppError
 
 @admin.register(Document)
 class DocumentAdmin(ReadOnlyAdmin):
-    """Documents: uploaded and shared on their pages; here they are looked into and deleted."""
+    """Documents: uploaded and shared on their pages; here they are renamed, sorted and deleted."""
+
+    form = EditForm
+    edited = ["filename", "description", "collection", "tags"]
 
     list_display = [
         "filename",
@@ -29,14 +33,29 @@ class DocumentAdmin(ReadOnlyAdmin):
         "organization",
         "created_at",
     ]
-    list_filter = ["status", "visibility", "extension", "organization"]
+    list_filter = ["status", "visibility", "extension", "collection", "organization"]
     list_select_related = ["uploaded_by", "organization"]
     search_fields = ["filename", "uploaded_by__email", "sha256"]
     search_help_text = "File name, uploader or SHA-256"
     date_hierarchy = "created_at"
-    exclude = ["file"]
-    readonly_fields = ["on_its_page", "attempts", "next_attempt_at", "lease_expires_at"]
+    hidden = ["file", "id", "lease_token", "request_id", "collection_key"]
     actions = ["retry_failed"]
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
+        return [*self.edited, *self.get_readonly_fields(request, obj)]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+        fields = [field.name for field in (*self.opts.fields, *self.opts.many_to_many)]
+        fields = [name for name in fields if name not in (*self.edited, *self.hidden)]
+        return ["on_its_page", *fields]
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return self.may_administer(request)
+
+    def save_model(self, request: HttpRequest, obj: Document, form: Any, change: bool) -> None:
+        """Save through the service, which checks, lets it be searched, and records the act."""
+        stored = Document.objects.get(pk=obj.pk)
+        editing.edit_document(document=stored, actor=_actor(request), **form.given)
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return self.may_administer(request)

@@ -11,6 +11,7 @@ from documents import leases
 from documents.extraction.base import Attachment
 from documents.filenames import display_name
 from documents.intake import take_in, type_of
+from documents.labels import Label
 from documents.leases import Lease
 from documents.models import Document
 from knowledge.lib.errors import AppError, UnsupportedType
@@ -112,10 +113,14 @@ def _store(lease: Lease, parent: Document, name: str, content: bytes) -> None:
         # SECURITY: as the message is shared at this moment, which is locked until the commit.
         for current in leases.lock([lease]):
             attached.visibility = current.visibility
+            attached.collection = current.collection
+            attached.collection_key = current.collection_key
             return list(current.teams.all())
         raise _LeaseLost
 
-    take_in(document=document, file=file, admit=admit)
+    # Asked for when they are put, in the transaction in which the message is locked.
+    tags = (Label(tag.name, tag.key) for tag in parent.tags.all())
+    take_in(document=document, file=file, admit=admit, tags=tags)
 
 
 def _depth(document: Document) -> int:

@@ -12,12 +12,35 @@ _KEPT_FORMAT_CHARACTERS = "\u200c\u200d"
 
 def display_name(raw: str) -> str:
     """Return the last part of a path, without characters that hide or reorder what is shown."""
-    name = unicodedata.normalize("NFC", raw).replace("\\", "/").rsplit("/", 1)[-1]
-    name = "".join(" " if c.isspace() else c for c in name if c.isspace() or _is_shown(c))
-    name = " ".join(name.split())
+    name = shown_line(unicodedata.normalize("NFC", raw).replace("\\", "/").rsplit("/", 1)[-1])
     if not name.strip(". "):
         return _UNNAMED
     return _shortened(name)
+
+
+def renamed(current: str, wanted: str) -> str:
+    """Return the name that a person typed, with the extension of the current one.
+
+    Empty when nothing of it can be shown.
+    """
+    name = shown_line(wanted.replace("/", "-").replace("\\", "-"))
+    extension = extension_of(current)
+    if extension and name.casefold().endswith(extension.casefold()):
+        name = name[: -len(extension)].rstrip()
+    return _shortened(name + extension) if name.strip(". ") else ""
+
+
+def extension_of(name: str) -> str:
+    """Return the end of a name that says its type, with the dot; empty where it has none."""
+    stem, dot, extension = name.rpartition(".")
+    return dot + extension if stem and 0 < len(extension) <= MAX_EXTENSION_CHARACTERS else ""
+
+
+def shown_line(text: str) -> str:
+    """Return text as one line in NFC, without characters that hide or reorder what is shown."""
+    text = unicodedata.normalize("NFC", text)
+    text = "".join(" " if c.isspace() else c for c in text if c.isspace() or _is_shown(c))
+    return " ".join(text.split())
 
 
 def _is_shown(character: str) -> bool:

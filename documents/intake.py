@@ -1,7 +1,7 @@
 """Takes a file in: its bytes stored durably, its row beside them, a worker rung for, or nothing."""
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import IO, BinaryIO, cast
 
 from django.conf import settings
@@ -13,7 +13,8 @@ from accounts import audit
 from accounts.models import Team
 from documents import files
 from documents.extraction.registry import FileType, detect_type
-from documents.models import Document, storage_path
+from documents.labels import Label
+from documents.models import Document, DocumentTag, storage_path
 from knowledge.lib.faults import FaultPoint, passing
 
 # What type detection may look at; enough to find the parts of an Office file.
@@ -37,6 +38,7 @@ def take_in(
     document: Document,
     file: File[bytes] | IO[bytes],
     admit: Callable[[Document], Sequence[Team]],
+    tags: Iterable[Label] = (),
     ingest: bool = True,
 ) -> None:
     """Store a file and the row that describes it.
@@ -45,6 +47,7 @@ def take_in(
         document: the row, not saved yet; its size and digest are measured here.
         admit: called in the transaction that adds the row, before anything is written in it;
             returns the teams to share with, or raises to have neither row nor file.
+        tags: put on the document.
         ingest: ring for a worker after the commit.
 
     Raises:
@@ -61,6 +64,7 @@ def take_in(
             document.full_clean()
             document.save(force_insert=True)
             document.teams.set(teams)
+            DocumentTag.objects.put(tags, on=document)
             _record_upload(document)
             passing(FaultPoint.UPLOAD_ROW_WRITTEN)
             if ingest:

@@ -7,9 +7,11 @@ from django.db import models
 from django.utils import timezone
 
 from accounts.models import Organization, Team, User
+from documents.labels import MAX_COLLECTION_CHARACTERS, MAX_TAG_CHARACTERS
 from documents.querysets import (
     DocumentChunkQuerySet,
     DocumentQuerySet,
+    DocumentTagQuerySet,
     FileDeletionQuerySet,
     PageQuerySet,
 )
@@ -64,6 +66,15 @@ class Document(models.Model):
         help_text="The message that it came with; it is shared and deleted with it.",
     )
 
+    description = models.TextField(blank=True, max_length=2_000)
+    # A name on the document and no row of its own: it can be known exactly where its document can.
+    collection = models.CharField(
+        max_length=MAX_COLLECTION_CHARACTERS, blank=True, help_text="The one group it belongs to."
+    )
+    collection_key = models.CharField(
+        max_length=MAX_COLLECTION_CHARACTERS, blank=True, editable=False
+    )
+
     visibility = models.CharField(
         max_length=12, choices=Visibility.choices, default=Visibility.PRIVATE
     )
@@ -113,6 +124,7 @@ class Document(models.Model):
                 ],
                 name="document_turn",
             ),
+            models.Index(fields=["organization", "collection_key"], name="document_collection"),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -147,6 +159,28 @@ class Document(models.Model):
     def is_in_progress(self) -> bool:
         """Whether a worker has it or is yet to take it."""
         return self.status in (self.Status.UPLOADED, self.Status.PROCESSING)
+
+
+class DocumentTag(models.Model):
+    """One tag of one document.
+
+    Each document has its own rows, so that neither a list of tags nor how one is written tells
+    anybody of a document that they may not see.
+    """
+
+    document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="tags")
+    name = models.CharField(max_length=MAX_TAG_CHARACTERS)
+    key = models.CharField(max_length=MAX_TAG_CHARACTERS, help_text="Equal for equal tags.")
+
+    objects = DocumentTagQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["key"]
+        constraints = [models.UniqueConstraint(fields=["document", "key"], name="tag_unique")]
+        indexes = [models.Index(fields=["key", "document"], name="tag_documents")]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Page(models.Model):

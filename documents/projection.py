@@ -11,14 +11,19 @@ from typing import Protocol
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from documents.models import Document
+
 
 class Projection(Protocol):
-    """Follows the rows; each method runs inside the caller's transaction, before the change."""
+    """Follows the rows; each method runs inside the caller's transaction."""
 
     def before_removal(
         self, *, organization_id: uuid.UUID, document_ids: Sequence[uuid.UUID]
     ) -> None:
         """Take the chunks of these documents, which are about to go, out of every index."""
+
+    def after_new_title(self, *, document: Document) -> None:
+        """Let the chunks of this document be searched under its new title."""
 
 
 @cache

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, cast
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet
+
+from documents.labels import Label, label_key
+from documents.narrowing import Narrowing
 
 if TYPE_CHECKING:
     from accounts.models import User
-    from documents.models import Document, DocumentChunk, FileDeletion, Page
+    from documents.models import Document, DocumentChunk, DocumentTag, FileDeletion, Page
+
+# Of tags and collections that are offered; the rest is found by writing it.
+_MOST_OFFERED = 200
 
 
 class DocumentQuerySet(QuerySet["Document"]):
@@ -92,9 +99,42 @@ class DocumentQuerySet(QuerySet["Document"]):
         """Return those whose file name contains the text."""
         return self.filter(filename__icontains=text) if text else self
 
+    def narrowed(self, choice: Narrowing) -> DocumentQuerySet:
+        """Return those of them that the choice names; what it names besides is not there."""
+        narrowed = self
+        for tag in choice.tags:
+            tags = self.model.tags.rel.related_model._default_manager.all()
+            has_it = tags.filter(document_id=OuterRef("pk"), key=label_key(tag))
+            narrowed = narrowed.filter(Exists(has_it))
+        if choice.collection:
+            narrowed = narrowed.filter(collection_key=label_key(choice.collection))
+        if choice.documents:
+            narrowed = narrowed.filter(pk__in=choice.documents)
+        return narrowed
+
+    def collections(self) -> list[tuple[str, int]]:
+        """Return the collections of these documents, by name, each with how many it has."""
+        named = self.exclude(collection_key="").order_by().values("collection_key")
+        rows = named.annotate(name=Max("collection"), count=Count("pk")).order_by("collection_key")
+        return list(rows.values_list("name", "count")[:_MOST_OFFERED])
+
     def newest_first(self) -> DocumentQuerySet:
         """Order by upload, newest first, with a stable order inside one moment."""
         return self.order_by(F("created_at").desc(), "pk")
+
+
+class DocumentTagQuerySet(QuerySet["DocumentTag"]):
+    """Tags of documents."""
+
+    def put(self, tags: Iterable[Label], *, on: Document) -> None:
+        """Add tags to a document that has none of them."""
+        self.bulk_create(self.model(document=on, name=tag.name, key=tag.key) for tag in tags)
+
+    def of(self, documents: DocumentQuerySet) -> list[tuple[str, int]]:
+        """Return the tags of the documents, by name, each with how many have it."""
+        theirs = self.filter(document__in=documents.order_by().values("pk")).order_by()
+        rows = theirs.values("key").annotate(shown=Max("name"), count=Count("pk"))
+        return list(rows.order_by("key").values_list("shown", "count")[:_MOST_OFFERED])
 
 
 class PageQuerySet(QuerySet["Page"]):

@@ -4,7 +4,7 @@ import time
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import IO, Any
+from typing import IO
 
 from django.core.files.base import File
 from django.db import transaction
@@ -13,9 +13,11 @@ from accounts import audit
 from accounts.models import Team, User
 from documents import files
 from documents.attachments import DEEPEST, below, share_alike
+from documents.changes import locked_for_change, record, refuse
 from documents.exceptions import AlreadyUploaded
 from documents.filenames import display_name
 from documents.intake import enqueue_ingestion, take_in, type_of
+from documents.labels import BadLabel, collection_of, tags_of
 from documents.models import Document
 from documents.page_images import forget_page_images
 from documents.projection import projection
@@ -42,6 +44,8 @@ def upload_document(
     filename: str,
     visibility: str = Visibility.PRIVATE,
     teams: Iterable[Team] = (),
+    tags: Iterable[str] = (),
+    collection: str = "",
     ingest: bool = True,
 ) -> Document:
     """Store a file and its row durably, and have it ingested.
@@ -51,19 +55,24 @@ def upload_document(
         file: open for reading bytes, at its start.
         filename: as the user knows it; cleaned for display, never used as a path.
         visibility, teams: who may read it, as in `share_document`.
+        tags, collection: what it is sorted by, as in `edit_document`.
         ingest: ring for a worker; False where the caller ingests by itself.
 
     Raises:
         AlreadyUploaded: the owner has a document of the same bytes that has not failed.
         UnsupportedType: content and extension are of no accepted type.
         TooLarge: more than `MAX_UPLOAD_BYTES`.
-        InvalidInput: visibility and teams do not fit.
+        InvalidInput: visibility and teams do not fit, or a tag or the collection is too long.
     """
     if not owner.is_active or owner.organization_id is None:
         raise NotAllowed("Only a member of an organization can upload documents.")
     name = display_name(filename)
     file_type = type_of(name, file)
     shared_with = _teams_for(visibility, teams, choices=_teams_open_to(owner))
+    try:
+        labels, group = tags_of(tags), collection_of(collection)
+    except BadLabel as error:
+        raise InvalidInput(str(error)) from error
     document = Document(
         organization_id=owner.organization_id,
         uploaded_by=owner,
@@ -71,6 +80,8 @@ def upload_document(
         extension=file_type.extension,
         content_type=file_type.content_type,
         visibility=visibility,
+        collection=group.name,
+        collection_key=group.key,
         request_id=context.current().request_id,
     )
 
@@ -79,7 +90,7 @@ def upload_document(
             raise AlreadyUploaded(existing)
         return shared_with
 
-    take_in(document=document, file=file, admit=admit, ingest=ingest)
+    take_in(document=document, file=file, admit=admit, tags=labels, ingest=ingest)
     return document
 
 
@@ -97,7 +108,7 @@ def share_document(
         Conflict: it came with a message, whose sharing it has.
         InvalidInput: visibility and teams do not fit.
     """
-    document = _locked_for_change(document, actor)
+    document = locked_for_change(document, actor)
     if document.attached_to_id is not None:
         # SECURITY: or what was taken back with its message would stay open as its attachment.
         raise Conflict("An attachment is shared as the message it came with: share that one.")
@@ -109,7 +120,7 @@ def share_document(
     document.save(update_fields=["visibility"])
     document.teams.set(shared_with)
     attachments = share_alike(document, shared_with)
-    _record(
+    record(
         "document.shared",
         document,
         actor,
@@ -129,7 +140,7 @@ def retry_document(*, document: Document, actor: User) -> Document:
         NotFound, NotAllowed: the actor may not see, or not change, the document.
         Conflict: it has not failed, or its uploader has uploaded the same file again since.
     """
-    document = _locked_for_change(document, actor)
+    document = locked_for_change(document, actor)
     if not document.is_failed:
         raise Conflict("Only a failed document can be tried again.")
     if document.attached_to_id is None and _equal_to(document):
@@ -141,7 +152,7 @@ def retry_document(*, document: Document, actor: User) -> Document:
     document.lease_token = document.lease_expires_at = document.next_attempt_at = None
     document.request_id = context.current().request_id
     document.save()
-    _record("document.retried", document, actor)
+    record("document.retried", document, actor)
     transaction.on_commit(lambda: enqueue_ingestion(document.pk), robust=True)
     return document
 
@@ -154,7 +165,7 @@ def delete_document(*, document: Document, actor: User) -> None:
     """
     same = Document.objects.filter(pk=document.pk)
     if not same.deletable_by(actor).exists():
-        _refuse(document, actor)
+        refuse(document, actor)
     if not delete_documents(documents=same, actor=actor):
         raise NotFound
 
@@ -236,7 +247,7 @@ def _remove_files(keys: Sequence[uuid.UUID], paths: Sequence[str]) -> None:
 
 def record_download(*, document: Document, actor: User) -> None:
     """Note in the audit trail who took a copy of the original."""
-    _record("document.downloaded", document, actor)
+    record("document.downloaded", document, actor)
 
 
 def _equal_to(document: Document) -> Document | None:
@@ -268,28 +279,3 @@ def _teams_for(visibility: str, teams: Iterable[Team], *, choices: set[uuid.UUID
     if visibility != Visibility.TEAMS and chosen:
         raise InvalidInput("Teams can be chosen only together with the visibility “teams”.")
     return chosen
-
-
-def _locked_for_change(document: Document, actor: User) -> Document:
-    """Return the row as it is now, locked, if the actor may change it."""
-    rows = Document.objects.select_for_update().filter(pk=document.pk)
-    current = rows.editable_by(actor).first() or rows.deletable_by(actor).first()
-    return current or _refuse(document, actor)
-
-
-def _refuse(document: Document, actor: User) -> Any:
-    """Raise NotAllowed if the actor may at least see the document, else NotFound."""
-    if Document.objects.visible_to(actor).filter(pk=document.pk).exists():
-        raise NotAllowed
-    raise NotFound
-
-
-def _record(action: str, document: Document, actor: User, **details: Any) -> None:
-    audit.record(
-        action=action,
-        actor=actor,
-        organization=document.organization,
-        target=document,
-        filename=document.filename,
-        **details,
-    )

@@ -15,6 +15,7 @@ urlpatterns = [
     path("<uuid:document_id>/passages", pages.passages, name="passages"),
     path("<uuid:document_id>/file", documents.file, name="file"),
     path("<uuid:document_id>/share", documents.share, name="share"),
+    path("<uuid:document_id>/edit", documents.edit, name="edit"),
     path("<uuid:document_id>/retry", documents.retry, name="retry"),
     path("<uuid:document_id>/delete", documents.delete, name="delete"),
 ]

@@ -70,10 +70,12 @@ def publish_together(jobs: Sequence[Job]) -> list[Job]:
     """
     [organization_id] = {job.document.organization_id for job in jobs}
     with transaction.atomic():
-        held = {document.pk for document in leases.lock([job.lease for job in jobs])}
+        held = {document.pk: document for document in leases.lock([job.lease for job in jobs])}
         alive = [job for job in jobs if job.document.pk in held]
         if not alive:
             return []
+        for job in alive:  # it may have been renamed since it was read
+            job.document.filename = held[job.document.pk].filename
         keys = [job.document.pk for job in alive]
         _remove_old(organization_id, keys)
         passing(FaultPoint.PUBLISH_OLD_ROWS_GONE)

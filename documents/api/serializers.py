@@ -6,7 +6,9 @@ from django.urls import reverse
 from rest_framework import serializers
 
 from accounts.models import Team, User
+from documents.labels import MAX_COLLECTION_CHARACTERS, MAX_TAG_CHARACTERS, MAX_TAGS
 from documents.models import Document, Page
+from documents.narrowing import Narrowing
 from documents.page_images import has_images
 
 
@@ -26,11 +28,16 @@ class DocumentSerializer(serializers.ModelSerializer[Document]):
         many=True, read_only=True, help_text="Ids of the documents that came with it."
     )
 
+    tags: Any = serializers.SlugRelatedField(many=True, read_only=True, slug_field="name")
+
     class Meta:
         model = Document
         fields = [
             "id",
             "filename",
+            "description",
+            "tags",
+            "collection",
             "content_type",
             "size",
             "sha256",
@@ -97,8 +104,42 @@ class SharingSerializer(serializers.Serializer[Document]):
         return teams
 
 
-class UploadSerializer(SharingSerializer):
-    """A file with, optionally, who may read it."""
+class SortingSerializer(SharingSerializer):
+    """What a document is sorted by, and who may read it."""
+
+    tags = serializers.ListField(
+        required=False,
+        child=serializers.CharField(max_length=MAX_TAG_CHARACTERS),
+        max_length=MAX_TAGS,
+        help_text="All of them; capitals make no difference between two.",
+    )
+    collection = serializers.CharField(
+        required=False, allow_blank=True, max_length=MAX_COLLECTION_CHARACTERS
+    )
+
+
+class ChangeSerializer(SortingSerializer):
+    """What a document is called and sorted by, and who may read it. What is left out stays."""
+
+    filename = serializers.CharField(
+        required=False, max_length=255, help_text="The extension stays, whatever is given."
+    )
+    description = serializers.CharField(required=False, allow_blank=True, max_length=2_000)
+
+    @property
+    def editing(self) -> dict[str, Any]:
+        """Return what is to be changed of name, description, tags and collection."""
+        names = ("filename", "description", "tags", "collection")
+        return {name: value for name, value in self.validated_data.items() if name in names}
+
+    @property
+    def changes_sharing(self) -> bool:
+        """Whether it says anything about who may read the document."""
+        return not {"visibility", "teams"}.isdisjoint(self.validated_data)
+
+
+class UploadSerializer(SortingSerializer):
+    """A file with, optionally, what it is sorted by and who may read it."""
 
     file = serializers.FileField(
         allow_empty_file=True, max_length=1_000, help_text="The file, as multipart/form-data."
@@ -112,6 +153,33 @@ class DocumentFilterSerializer(serializers.Serializer[Any]):
     search = serializers.CharField(
         required=False, max_length=255, allow_blank=True, help_text="A part of the file name."
     )
+    tag = serializers.ListField(
+        required=False,
+        child=serializers.CharField(max_length=MAX_TAG_CHARACTERS),
+        max_length=MAX_TAGS,
+        help_text="Documents that have it; given several times, all of them.",
+    )
+    collection = serializers.CharField(required=False, max_length=MAX_COLLECTION_CHARACTERS)
+
+    @property
+    def narrowing(self) -> Narrowing:
+        """Return the tags and the collection that are given."""
+        given = self.validated_data
+        return Narrowing.of(tags=given.get("tag", ()), collection=given.get("collection", ""))
+
+
+class LabelSerializer(serializers.Serializer[Any]):
+    """A tag or a collection."""
+
+    name = serializers.CharField()
+    count = serializers.IntegerField(help_text="Documents that have it and that you may see.")
+
+
+class LabelsSerializer(serializers.Serializer[Any]):
+    """The tags and collections of what the caller may see."""
+
+    tags = LabelSerializer(many=True)
+    collections = LabelSerializer(many=True)
 
 
 class PageImageSerializer(serializers.Serializer[Any]):

@@ -1,8 +1,9 @@
 """The documents API: reading through what the caller may see, changes through the services."""
 
 import uuid
-from typing import cast
+from typing import Any, cast
 
+from django.db import transaction
 from django.db.models import Prefetch
 from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
@@ -15,18 +16,19 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import User
-from documents import services
+from documents import editing, services
 from documents.api.serializers import (
+    ChangeSerializer,
     DocumentFilterSerializer,
     DocumentSerializer,
+    LabelsSerializer,
     PageImageSerializer,
     PageSerializer,
-    SharingSerializer,
     UploadSerializer,
 )
 from documents.downloads import download
 from documents.exceptions import AlreadyUploaded
-from documents.models import Document, Page
+from documents.models import Document, DocumentTag, Page
 from documents.previews import image_answer
 from documents.querysets import DocumentQuerySet
 from documents.upload_limit import oversized
@@ -60,13 +62,14 @@ class DocumentViewSet(
         documents = Document.objects.visible_to(_caller(self.request))
         # SECURITY: an attachment is shared as what it came with, so these need no rule.
         attachments = Document.objects.only("pk", "attached_to").newest_first()
-        return documents.prefetch_related("teams", Prefetch("attachments", attachments))
+        return documents.prefetch_related("teams", "tags", Prefetch("attachments", attachments))
 
     def filter_queryset(self, queryset: DocumentQuerySet) -> DocumentQuerySet:  # type: ignore[override]
         if self.action != "list":
             return queryset
         filters = DocumentFilterSerializer(data=self.request.query_params)
         filters.is_valid(raise_exception=True)
+        queryset = queryset.narrowed(filters.narrowing)
         if chosen := filters.validated_data.get("status"):
             queryset = queryset.filter(status=chosen)
         return queryset.search(filters.validated_data.get("search", "")).newest_first()
@@ -99,36 +102,60 @@ class DocumentViewSet(
                 filename=given["file"].name,
                 visibility=given.get("visibility", Document.Visibility.PRIVATE),
                 teams=given.get("teams", ()),
+                tags=given.get("tags", ()),
+                collection=given.get("collection", ""),
             )
         except AlreadyUploaded as known:
             return self._answer(known.document)
         return self._answer(document, status.HTTP_201_CREATED)
 
     @extend_schema(
-        summary="Set who may read a document",
-        request=SharingSerializer,
+        summary="List tags and collections of the documents you may see",
+        responses=LabelsSerializer,
+    )
+    @action(detail=False, methods=["get"])
+    def labels(self, request: Request) -> Response:
+        visible = Document.objects.visible_to(_caller(request))
+        found = {"tags": DocumentTag.objects.of(visible), "collections": visible.collections()}
+        return Response(
+            {
+                kind: [{"name": name, "count": count} for name, count in rows]
+                for kind, rows in found.items()
+            }
+        )
+
+    @extend_schema(
+        summary="Rename or sort a document, or set who may read it",
+        request=ChangeSerializer,
         responses={
             200: DocumentSerializer,
             403: _NOT_ALLOWED,
             404: _NOT_FOUND,
-            409: OpenApiResponse(description="It is an attachment; share what it came with."),
+            409: OpenApiResponse(description="It is an attachment: share what it came with."),
         },
     )
     def partial_update(self, request: Request, document_id: uuid.UUID) -> Response:
         document = self.get_object()
-        change = SharingSerializer(
+        change = ChangeSerializer(
             document, data=request.data, context=self.get_serializer_context()
         )
         change.is_valid(raise_exception=True)
-        visibility = change.validated_data.get("visibility", document.visibility)
+        with transaction.atomic():
+            if change.editing:
+                editing.edit_document(document=document, actor=_caller(request), **change.editing)
+            if change.changes_sharing or not change.editing:
+                self._share(document, change.validated_data)
+        return self._answer(self.get_object())
+
+    def _share(self, document: Document, given: dict[str, Any]) -> None:
+        visibility = given.get("visibility", document.visibility)
         stays = visibility == Document.Visibility.TEAMS
-        document = services.share_document(
+        services.share_document(
             document=document,
-            actor=_caller(request),
+            actor=_caller(self.request),
             visibility=visibility,
-            teams=change.validated_data.get("teams", document.teams.all() if stays else ()),
+            teams=given.get("teams", document.teams.all() if stays else ()),
         )
-        return self._answer(document)
 
     @extend_schema(
         summary="Delete a document, its attachments and all that was derived (administrators)",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from accounts.models import User
+from accounts.models import AuditEvent, User
 from documents.models import Document
 
 pytestmark = pytest.mark.django_db
@@ -40,13 +40,17 @@ def test_the_journal_is_the_operators_alone(page_as, admin):
     assert page_as(operator).get("/admin/documents/filedeletion/").status_code == 200
 
 
-def test_nothing_is_written_by_hand(page_as, completed, admin):
+def test_only_what_it_is_called_and_sorted_by_is_written_by_hand(page_as, completed, admin):
     document = completed()
     client = page_as(admin)
     before = Document.objects.values().get()
-    client.post(f"/admin/documents/document/{document.pk}/change/", {"filename": "x"})
-    assert client.post("/admin/documents/document/add/", {"filename": "x"}).status_code == 403
-    assert Document.objects.values().get() == before
+    given = {"filename": "x", "tags": "Travel, rail", "collection": "HR", "status": "failed"}
+    client.post(f"/admin/documents/document/{document.pk}/change/", given)
+    assert client.post("/admin/documents/document/add/", given).status_code == 403
+    changed = {"filename": "x.txt", "collection": "HR", "collection_key": "hr"}
+    assert Document.objects.values().get() == before | changed
+    assert [tag.name for tag in document.tags.all()] == ["rail", "Travel"]
+    assert AuditEvent.objects.filter(action="document.edited", actor=admin).exists()
 
 
 def test_failed_documents_are_tried_again(page_as, failed, completed, admin, outside_admin):

@@ -34,7 +34,7 @@ def test_the_list_takes_the_same_queries_whatever_its_length(
 ):
     for number in range(20):
         upload(filename=f"{number}.txt")
-    with django_assert_max_num_queries(4):
+    with django_assert_max_num_queries(5):
         api_as(owner).get("/api/documents")
 
 
@@ -88,6 +88,7 @@ def test_the_schema_describes_every_operation(capsys):
     assert set(mine) == {
         ("/api/documents", "get"),
         ("/api/documents", "post"),
+        ("/api/documents/labels", "get"),
         ("/api/documents/{document_id}", "get"),
         ("/api/documents/{document_id}", "patch"),
         ("/api/documents/{document_id}", "delete"),

@@ -107,7 +107,7 @@ def test_the_api_changes_what_is_given_and_nothing_else(api_as, upload, teammate
     assert (answer.json()["visibility"], answer.json()["teams"]) == ("organization", [])
 
     before = Document.objects.values().get(pk=document.pk)
-    answer = client.patch(address, {"filename": "other.txt", "status": "failed"})
+    answer = client.patch(address, {"sha256": "0", "status": "failed"})
     assert answer.status_code == 200
     assert Document.objects.values().get(pk=document.pk) == before
 

@@ -188,6 +188,9 @@ def test_the_api_answers_an_upload_at_once(api_as, owner):
     assert answer.json() == {
         "id": str(Document.objects.get().pk),
         "filename": "plan.txt",
+        "description": "",
+        "tags": [],
+        "collection": "",
         "content_type": "text/plain",
         "size": 9,
         "sha256": hashlib.sha256(b"The plan.").hexdigest(),

@@ -1,6 +1,7 @@
 """The document pages: list, upload, one document, and what can be done with it."""
 
 import uuid
+from copy import copy
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,16 +18,16 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.models import User
-from documents import services
+from documents import editing, services
 from documents.downloads import download
 from documents.exceptions import AlreadyUploaded
 from documents.extraction.registry import FORMATS
 from documents.filenames import display_name
-from documents.forms import DocumentFilterForm, SharingForm, UploadForm
+from documents.forms import DocumentFilterForm, EditForm, SharingForm, UploadForm
 from documents.models import Document
 from documents.upload_limit import oversized
 from documents.views.lookup import SignedInRequest, list_page, visible_document
-from knowledge.lib.errors import AppError
+from knowledge.lib.errors import AppError, InvalidInput
 from knowledge.lib.failures import translated
 
 _DOCUMENTS_A_LIST = 25
@@ -37,13 +38,14 @@ _SNIPPET_CHARACTERS = 300  # more than two lines, where the style cuts it
 @require_GET
 def document_list(request: SignedInRequest) -> HttpResponse:
     """Show what the user may read, newest first."""
-    filters = DocumentFilterForm(request.GET)
+    filters = DocumentFilterForm(request.GET, user=request.user)
     chosen = filters.chosen
-    visible = Document.objects.visible_to(request.user)
+    visible = Document.objects.visible_to(request.user).narrowed(filters.narrowing)
     found = visible.search(chosen.get("search", "")).newest_first()
     if "status" in chosen:
         found = found.filter(status=chosen["status"])
-    found = found.select_related("uploaded_by", "attached_to").prefetch_related("attachments")
+    found = found.select_related("uploaded_by", "attached_to")
+    found = found.prefetch_related("attachments", "tags")
     shown = list_page(found, request, _DOCUMENTS_A_LIST)
     context = {
         "filters": filters,
@@ -125,6 +127,22 @@ def share(request: SignedInRequest, document_id: uuid.UUID) -> HttpResponse:
 
 
 @require_POST
+def edit(request: SignedInRequest, document_id: uuid.UUID) -> HttpResponse:
+    """Give the document another name, description, collection, or other tags."""
+    document = visible_document(request, document_id)
+    form = EditForm(request.POST, instance=copy(document))
+    if form.is_valid():
+        try:
+            editing.edit_document(document=document, actor=request.user, **form.given)
+        except InvalidInput as error:
+            form.add_error(None, error.message)
+    if not form.is_valid():
+        return _render_detail(request, document, edit_form=form, code=422)
+    messages.success(request, "Saved.")
+    return redirect("documents:detail", document_id)
+
+
+@require_POST
 def retry(request: SignedInRequest, document_id: uuid.UUID) -> HttpResponse:
     """Have a failed document ingested again."""
     document = visible_document(request, document_id)
@@ -202,14 +220,19 @@ def _render_detail(
     document: Document,
     form: SharingForm | None = None,
     *,
+    edit_form: EditForm | None = None,
     code: int = 200,
 ) -> HttpResponse:
     pages = document.pages.order_by("number").defer("text")
     pages = pages.annotate(snippet=Substr("text", 1, _SNIPPET_CHARACTERS))
-    attached_to = Document.objects.visible_to(request.user).filter(attachments=document)
+    visible = Document.objects.visible_to(request.user)
+    attached_to = visible.filter(attachments=document)
     context = {
         "document": document,
         "form": form or SharingForm(user=request.user, document=document),
+        "edit_form": edit_form or EditForm(instance=document),
+        "offered_collections": [name for name, _ in visible.collections()],
+        "tags": document.tags.all(),
         "pages": list_page(pages, request, _PAGES_A_LIST),
         "attachments": document.attachments.visible_to(request.user).order_by("filename", "pk"),
         "attached_to": attached_to.first(),

@@ -28,6 +28,7 @@ GET    /documents/{document}/pages/1/image       login   422   404       422    
 GET    /documents/{document}/passages            login   200   404       200     200   404      404        404
 GET    /documents/{document}/file                login   200   404       200     200   404      404        404
 POST   /documents/{document}/share               login   302   404       403     302   404      404        404
+POST   /documents/{document}/edit                login   302   404       403     302   404      404        404
 POST   /documents/{document}/retry               login   409   404       403     409   404      404        404
 GET    /documents/{document}/delete              login   200   404       200     200   404      404        404
 POST   /documents/{document}/delete              login   403   404       403     302   404      404        404
@@ -64,6 +65,7 @@ PATCH  /api/users/{person}                        401    403   403       403    
 # What a form or a script sends; the rest sends nothing.
 BODIES = {
     "POST /documents/{document}/share": {"visibility": "private"},
+    "POST /documents/{document}/edit": {"filename": "plans"},
     "POST /chat/{conversation}/rename/": {"title": "Plans"},
     "POST /chat/answers/{answer}/feedback/": {"rating": "up"},
     "POST /members/{person}/role": {"role": "admin"},

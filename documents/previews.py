@@ -26,14 +26,16 @@ class Preview:
 
     Attributes:
         width, height: points, of which a browser takes the proportion.
-        rectangles: of the passage, in points from the upper left corner; none where it is not
+        rectangles: of what is cited, in points from the upper left corner; none where it is not
             found among the printed characters.
+        around: of the rest of its passage.
         widths: pixels, which the picture can be had in.
     """
 
     width: float
     height: float
     rectangles: tuple[Rectangle, ...]
+    around: tuple[Rectangle, ...] = ()
     widths: tuple[int, ...] = WIDTHS
 
 
@@ -51,9 +53,15 @@ def preview_of(document: Document, page: Page, text: MarkedText) -> Preview | No
         layout = page_layout_of(document, page.number)
     except (NoPicture, Overloaded):
         return None
-    start = len(text.before)
-    rectangles = highlight(layout, page.text, start, start + len(text.passage))
-    return Preview(layout.width, layout.height, rectangles)
+    first = len(text.before)
+    start = first + len(text.lead)
+    end = start + len(text.passage)
+    rectangles = highlight(layout, page.text, start, end)
+    around = (
+        *highlight(layout, page.text, first, start),
+        *highlight(layout, page.text, end, end + len(text.tail)),
+    )
+    return Preview(layout.width, layout.height, rectangles, around)
 
 
 def image_answer(request: HttpRequest, document: Document, number: int) -> HttpResponse:

@@ -1,5 +1,6 @@
 """Passages -> prompt -> stream -> checked citations; writes nothing."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -8,11 +9,14 @@ from django.conf import settings
 
 from knowledge.lib.overload import Gate, Limits
 from rag.citations import CitationFilter, cited_numbers
+from rag.embedding.base import Embedder
+from rag.embedding.registry import get_embedder
 from rag.llm.base import DONT_KNOW, ChatMessage, ChatModel, ChatRequest
 from rag.llm.metering import MeteredCall
 from rag.prompts.loader import load_prompt, new_boundary
 from rag.retrieval import Passage
-from rag.support import check_support
+from rag.support.checking import check_answer
+from rag.support.verdicts import CheckedSentence
 
 
 def _limits() -> Limits:
@@ -32,14 +36,14 @@ class Answer:
     Attributes:
         text: with citations `[n]` of existing passages only.
         cited: the numbers, in order of first appearance.
-        grounded: whether passages support at least one sentence.
-        unsupported: spans of the sentences that no passage supports.
+        grounded: whether passages say at least one sentence.
+        sentences: those that claim something, each with its verdict.
     """
 
     text: str
     cited: tuple[int, ...] = ()
     grounded: bool = False
-    unsupported: tuple[tuple[int, int], ...] = ()
+    sentences: tuple[CheckedSentence, ...] = ()
 
 
 class AnswerStream:
@@ -86,9 +90,10 @@ class AnswerStream:
         """Return what there is of an answer that was stopped or failed on its way."""
         return _checked(self._text, self.passages)
 
-    def conclude(self) -> Answer:
+    async def conclude(self) -> Answer:
         """Return the complete answer; one that no passage supports becomes "I don't know"."""
-        answer = _checked(self._text, self.passages)
+        # The work is of the processor: in a thread, so that other streams go on.
+        answer = await asyncio.to_thread(_checked, self._text, self.passages, get_embedder())
         return answer if answer.grounded or _says_not_knowing(answer.text) else Answer(DONT_KNOW)
 
     def _take(self, shown: str) -> str:
@@ -136,12 +141,13 @@ def _origin(passage: Passage) -> str:
     return f"{passage.filename}, page {passage.page}{heading}"
 
 
-def _checked(text: str, passages: Sequence[Passage]) -> Answer:
+def _checked(text: str, passages: Sequence[Passage], embedder: Embedder | None = None) -> Answer:
     text = text.strip()
     if not text or _says_not_knowing(text):
         return Answer(text)
-    supported, unsupported = check_support(text, passages)
-    return Answer(text, cited_numbers(text), bool(supported), tuple(unsupported))
+    sentences = check_answer(text, passages, embedder)
+    is_grounded = any(sentence.is_said for sentence in sentences)
+    return Answer(text, cited_numbers(text), is_grounded, sentences)
 
 
 def _says_not_knowing(text: str) -> bool:

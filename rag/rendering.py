@@ -5,8 +5,8 @@ trusted: raw HTML is shown as text, pictures are left out, and a link leads only
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import nh3
 from django.utils.safestring import SafeString, mark_safe
@@ -24,11 +24,16 @@ _CITATION = re.compile(r"\[(\d{1,4})\]")
 # `[1]: address` stay citations and don't become links. Like the brackets they are punctuation,
 # which decides whether `**` beside them opens or closes.
 _OPEN, _CLOSE = "\u2e28", "\u2e29"
-_HIDDEN = re.compile(rf"{_OPEN}(\d+){_CLOSE}")
-# Stand around a sentence that no passage supports.
-_FROM, _TO = "\u2e24", "\u2e25"
-_STAND_INS = re.compile(f"[{_OPEN}{_CLOSE}{_FROM}{_TO}]")
-_PARTS = re.compile(rf"({_OPEN}\d+{_CLOSE}|{_FROM}|{_TO})")
+# The number, and the sentence whose citation it is.
+_HIDDEN = re.compile(rf"{_OPEN}(\d+)(?:\.(\d+))?{_CLOSE}")
+# Stand around a sentence that is marked, and where it is said in words why.
+_STYLES = {"unsupported": ("\u2e24", "\u2e25"), "weak": ("\u2e22", "\u2e23")}
+_BEGINS = {begin: style for style, (begin, _) in _STYLES.items()}
+_ENDS = frozenset(end for _, end in _STYLES.values())
+_LABEL = "\u2e21"
+_SIGNS = "".join((*_BEGINS, *sorted(_ENDS), _LABEL))
+_STAND_INS = re.compile(f"[{_OPEN}{_CLOSE}{_SIGNS}]")
+_PARTS = re.compile(rf"({_OPEN}\d+(?:\.\d+)?{_CLOSE}|[{_SIGNS}])")
 # A cell of a table's row that says something; those of the line below the head do not.
 _CELL = re.compile(r"(?<=\|)([^|\n]*[^|\s:-][^|\n]*)(?=\|)")
 _LINE_START = re.compile(r"(?:[ \t]*(?:[-*+>]|#{1,6}|\d{1,9}[.)])[ \t]+)*")
@@ -53,42 +58,70 @@ class Citation:
     title: str
 
 
+@dataclass(frozen=True)
+class Mark:
+    """A sentence of the answer.
+
+    Attributes:
+        start, end: characters into the text.
+        style: "unsupported", "weak", or "" for one that is shown as it is.
+        citations: where its own numbers lead, as far as that is more exact than for the answer.
+    """
+
+    start: int
+    end: int
+    style: str = ""
+    citations: Mapping[int, Citation] = field(default_factory=dict)
+
+
 def render_answer(
-    text: str, citations: Mapping[int, Citation], *, unsupported: Iterable[Sequence[int]] = ()
+    text: str, citations: Mapping[int, Citation], *, marks: Sequence[Mark] = ()
 ) -> SafeString:
     """Return the answer as sanitized HTML.
 
     Args:
         text: Markdown, as the model wrote it, whole or as far as it has come.
         citations: what each `[n]` leads to; a number that is not among them is left out.
-        unsupported: spans [start, end] of the text: sentences that no passage supports.
+        marks: sentences of the text, which do not overlap.
     """
     text = _STAND_INS.sub(" ", text)
+    targets: dict[tuple[int, str], Citation] = {(n, ""): to for n, to in citations.items()}
     # From the last to the first, so that no mark moves a span that is still to come.
-    for start, end in sorted(map(tuple, unsupported), reverse=True):
-        text = _marked(text, start, end)
+    for mark in sorted(marks, key=lambda mark: mark.start, reverse=True):
+        key = str(mark.start)
+        targets |= {(n, key): mark.citations.get(n, to) for n, to in citations.items()}
+        text = _marked(text, mark, key)
     tokens = _markdown.parse(_CITATION.sub(rf"{_OPEN}\1{_CLOSE}", text))
     for token in tokens:
-        _rewrite(token, citations)
+        _rewrite(token, targets)
     html = _markdown.renderer.render(tokens, _markdown.options, {})
     # SECURITY: the sanitizer has the last word, whatever the steps above let through.
     return mark_safe(_sanitize(html))  # noqa: S308
 
 
-def _marked(text: str, start: int, end: int) -> str:
-    """Put a sentence between marks, and leave what makes its line a list, heading or table."""
+_Targets = Mapping[tuple[int, str], Citation]
+
+
+def _marked(text: str, mark: Mark, key: str) -> str:
+    """Put a sentence between signs, and leave what makes its line a list, heading or table."""
+    start, end = mark.start, mark.end
     if start == 0 or text[start - 1] == "\n":
         prefix = _LINE_START.match(text, start, end)
         start += len(prefix[0]) if prefix else 0
-    sentence = text[start:end]
-    if sentence.lstrip().startswith("|"):
-        marked = _CELL.sub(rf"{_FROM}\1{_TO}", sentence)
-    else:
-        marked = f"{_FROM}{sentence}{_TO}"
-    return text[:start] + marked + text[end:]
+    sentence = _CITATION.sub(rf"{_OPEN}\1.{key}{_CLOSE}", text[start:end])
+    if mark.style in _STYLES:
+        begin, stop = _STYLES[mark.style]
+        label = _LABEL if mark.style == "unsupported" else ""
+        if sentence.lstrip().startswith("|"):
+            sentence = _CELL.sub(rf"{begin}\1{stop}", sentence)
+            before, _, after = sentence.rpartition(stop)
+            sentence = f"{before}{stop}{label}{after}" if before else sentence
+        else:
+            sentence = f"{begin}{sentence}{stop}{label}"
+    return text[:start] + sentence + text[end:]
 
 
-def _rewrite(token: Token, citations: Mapping[int, Citation]) -> None:
+def _rewrite(token: Token, citations: _Targets) -> None:
     """Shift headings, put citations in and take foreign links out of one block."""
     if token.type in ("heading_open", "heading_close"):
         token.tag = f"h{min(int(token.tag[1]) + _HEADING_SHIFT, 6)}"
@@ -118,7 +151,7 @@ def _without_foreign_links(tokens: Sequence[Token]) -> Iterator[Token]:
             foreign = ""
 
 
-def _with_citations(token: Token, citations: Mapping[int, Citation]) -> Iterator[Token]:
+def _with_citations(token: Token, citations: _Targets) -> Iterator[Token]:
     """Yield the token with its stand-ins replaced by links and marks."""
     if token.type != "text":
         token.content = _as_written(token.content)
@@ -126,17 +159,28 @@ def _with_citations(token: Token, citations: Mapping[int, Citation]) -> Iterator
         return
     parts = _PARTS.split(token.content)
     for i, part in enumerate(parts):
-        if part == _FROM:
-            yield Token("mark_open", "span", 1, attrs={"class": "unsupported"})
-        elif part == _TO:
+        if part in _BEGINS:
+            yield from _opened(_BEGINS[part])
+        elif part in _ENDS:
+            yield Token("mark_close", "span", -1)
+        elif part == _LABEL:
+            yield from (*_opened("unsupported-label"), _text("unsupported"))
             yield Token("mark_close", "span", -1)
         elif match := _HIDDEN.fullmatch(part):
-            if citation := citations.get(int(match[1])):
+            if citation := citations.get(_target(match)):
                 yield from _citation(match[1], citation)
         else:
             follows = _HIDDEN.fullmatch(parts[i + 1]) if i + 1 < len(parts) else None
-            is_left_out = follows is not None and int(follows[1]) not in citations
+            is_left_out = follows is not None and _target(follows) not in citations
             yield _text(part.rstrip() if is_left_out else part)
+
+
+def _target(match: re.Match[str]) -> tuple[int, str]:
+    return int(match[1]), match[2] or ""
+
+
+def _opened(style: str) -> Iterator[Token]:
+    yield Token("mark_open", "span", 1, attrs={"class": style})
 
 
 def _citation(number: str, citation: Citation) -> Iterator[Token]:
@@ -161,7 +205,7 @@ def _sanitize(html: str) -> str:
         html,
         tags=set(_TAGS),
         attributes={"a": {"href", "title"}, "ol": {"start"}},
-        allowed_classes={"a": {"citation"}, "span": {"unsupported"}},
+        allowed_classes={"a": {"citation"}, "span": {"unsupported", "weak", "unsupported-label"}},
         attribute_filter=_keep,
         url_schemes=set(),
         link_rel=None,

@@ -12,8 +12,10 @@ class Source:
     Attributes:
         n: the number in the citation `[n]`.
         start, end: characters into the page's text.
+        quote: the sentence of it that says what the answer says, "" where none is known;
+            `quote_start`, `quote_end`: characters into the page's text, None without a quote.
         cited: whether the answer cites it.
-        url: the page with the passage marked; empty when it is not available.
+        url: the page with the quote or the passage marked; empty when it is not available.
         available: whether the document is still there, and the reader may read it; if not,
             `document_id` and `chunk_id` are None, `filename` and `content` empty.
     """
@@ -30,6 +32,9 @@ class Source:
     cited: bool
     url: str
     available: bool
+    quote: str = ""
+    quote_start: int | None = None
+    quote_end: int | None = None
 
 
 @dataclass(frozen=True)

@@ -19,12 +19,15 @@ _PASSAGES_A_LIST = 20
 
 @require_GET
 def page(request: SignedInRequest, document_id: uuid.UUID, number: int) -> HttpResponse:
-    """Show a page with the span `?start=&end=` marked: as printed, or as text for `?view=text`."""
+    """Show a page with the span `?start=&end=` marked: as printed, or as text for `?view=text`.
+
+    The rest of the passage, `?from=&to=`, is marked lightly.
+    """
     document = visible_document(request, document_id)
     shown = _visible_page(request, document, number)
     numbers = document.pages.order_by("number").values_list("number", flat=True)
-    start, end = request.GET.get("start"), request.GET.get("end")
-    text = mark(shown.text, start, end)
+    asked = {key: request.GET[key] for key in ("start", "end", "from", "to") if key in request.GET}
+    text = mark(shown.text, *(asked.get(key) for key in ("start", "end", "from", "to")))
     wants_text = request.GET.get("view") == "text"
     context = {
         "document": document,
@@ -33,7 +36,7 @@ def page(request: SignedInRequest, document_id: uuid.UUID, number: int) -> HttpR
         "view": "text" if wants_text else "",
         "preview": None if wants_text else preview_of(document, shown, text),
         "has_images": has_images(document),
-        "span": urlencode({"start": start, "end": end}) if text.passage else "",
+        "span": urlencode(asked) if text.passage else "",
         "previous": numbers.filter(number__lt=number).last(),
         "next": numbers.filter(number__gt=number).first(),
         "last": numbers.last(),

@@ -10,7 +10,8 @@ from django.db.models import Sum
 from accounts.models import User
 from rag.api.serializers import AnswerSerializer, ConversationDetailSerializer
 from rag.models import Conversation, Message, UsageRecord
-from rag.services.sources import answer_text, message_sources, sources_of
+from rag.services.shown_answers import shown_answer
+from rag.services.sources import message_sources, sources_of
 from rag.turn_events import Source
 
 
@@ -19,12 +20,14 @@ def present_answer(*, message_id: uuid.UUID, user: User) -> dict[str, Any]:
     message = Message.objects.visible_to(user).get(pk=message_id)
     sources = message_sources(message=message, user=user)
     cost = UsageRecord.objects.filter(message=message).aggregate(sum=Sum("cost"))["sum"]
-    text = answer_text(message=message, sources=sources)
+    shown = shown_answer(message=message, sources=sources)
     answer = {
-        "answer": text,
+        "answer": shown.text,
         "grounded": message.grounded,
-        "unsupported": message.unsupported if text == message.content else [],
-        "sources": sources,
+        "unsupported": shown.unsupported,
+        "sentences": shown.sentences,
+        "sources": shown.sources,
+        "related": shown.related,
         "conversation_id": message.conversation_id,
         "message_id": message.pk,
         "status": message.current_status,
@@ -54,19 +57,21 @@ def present_conversation(*, conversation: Conversation, user: User) -> dict[str,
 
 
 def _message(message: Message, sources: Sequence[Source]) -> dict[str, Any]:
-    text = answer_text(message=message, sources=sources)
+    shown = shown_answer(message=message, sources=sources)
     return {
         "id": message.pk,
         "role": message.role,
         "status": message.current_status,
-        "content": text,
+        "content": shown.text,
         "grounded": message.grounded,
-        "unsupported": message.unsupported if text == message.content else [],
+        "unsupported": shown.unsupported,
+        "sentences": shown.sentences,
         "error_message": message.error_message,
         "model": message.model,
         "prompt_version": message.prompt_version,
         "rating": message.rating,
         "comment": message.comment,
         "created_at": message.created_at,
-        "sources": sources,
+        "sources": shown.sources,
+        "related": shown.related,
     }

@@ -34,13 +34,56 @@ class SourceSerializer(serializers.Serializer[None]):
     start = serializers.IntegerField(help_text="Characters into the page's text.")
     end = serializers.IntegerField(help_text="Characters into the page's text, exclusive.")
     content = serializers.CharField()
+    quote = serializers.CharField(
+        help_text="Its sentence that says what the answer says; empty where none is known."
+    )
+    quote_start = serializers.IntegerField(
+        allow_null=True, help_text="Characters of the quote into the page's text."
+    )
+    quote_end = serializers.IntegerField(allow_null=True, help_text="The same, exclusive.")
     score = serializers.FloatField(help_text="Comparable inside one answer, higher is better.")
     cited = serializers.BooleanField(help_text="Whether the answer cites it.")
-    url = serializers.CharField(help_text="The page of this server with the passage marked.")
+    url = serializers.CharField(
+        help_text="The page of this server with the quote, or the passage, marked."
+    )
     available = serializers.BooleanField(
         help_text="False when the document is gone or may no longer be read; "
         "ids are then null, texts empty."
     )
+
+
+class QuoteSerializer(serializers.Serializer[None]):
+    """Where a passage says what a sentence of the answer says."""
+
+    n = serializers.IntegerField(help_text="The source's number.")
+    start = serializers.IntegerField(help_text="Characters into the page's text.")
+    end = serializers.IntegerField(help_text="Characters into the page's text, exclusive.")
+
+
+class FlagSerializer(serializers.Serializer[None]):
+    """Something about a sentence that its reader should look at."""
+
+    kind = serializers.ChoiceField(
+        choices=["number", "unit", "date", "name", "negation", "citation", "meaning"]
+    )
+    text = serializers.CharField(help_text="The number, date or name; empty for the sentence.")
+    reason = serializers.CharField(help_text="A sentence for a person.")
+
+
+class CheckedSentenceSerializer(serializers.Serializer[None]):
+    """A sentence of an answer that claims something, and what the passages say to it."""
+
+    start = serializers.IntegerField(help_text="Characters into the answer.")
+    end = serializers.IntegerField(help_text="Characters into the answer, exclusive.")
+    status = serializers.ChoiceField(choices=["supported", "weak", "unsupported"])
+    citations = serializers.ListField(
+        child=serializers.IntegerField(), help_text="The sources it names."
+    )
+    supported_by = serializers.ListField(
+        child=serializers.IntegerField(), help_text="The sources that say it."
+    )
+    flags = FlagSerializer(many=True)
+    quotes = QuoteSerializer(many=True)
 
 
 class AnswerUsageSerializer(serializers.Serializer[None]):
@@ -60,7 +103,11 @@ class AnswerSerializer(serializers.Serializer[None]):
         child=serializers.ListField(child=serializers.IntegerField(), min_length=2, max_length=2),
         help_text="Spans [start, end] of the answer: sentences that no passage supports.",
     )
+    sentences = CheckedSentenceSerializer(many=True)
     sources = SourceSerializer(many=True)
+    related = SourceSerializer(
+        many=True, help_text="The nearest passages, when the documents hold no answer."
+    )
     conversation_id = serializers.UUIDField()
     message_id = serializers.UUIDField()
     status = serializers.ChoiceField(choices=Message.Status.choices)
@@ -110,6 +157,7 @@ class MessageSerializer(serializers.Serializer[None]):
     unsupported = serializers.ListField(
         child=serializers.ListField(child=serializers.IntegerField(), min_length=2, max_length=2)
     )
+    sentences = CheckedSentenceSerializer(many=True)
     error_message = serializers.CharField()
     model = serializers.CharField()
     prompt_version = serializers.CharField()
@@ -117,6 +165,7 @@ class MessageSerializer(serializers.Serializer[None]):
     comment = serializers.CharField()
     created_at = serializers.DateTimeField()
     sources = SourceSerializer(many=True)
+    related = SourceSerializer(many=True)
 
 
 class ConversationSerializer(serializers.ModelSerializer[Conversation]):

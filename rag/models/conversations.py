@@ -63,10 +63,10 @@ class Message(models.Model):
     grounded = models.BooleanField(default=False, help_text="Whether its passages support it.")
     error_message = models.TextField(blank=True)
     model = models.CharField(max_length=100, blank=True)
-    unsupported = models.JSONField(
+    sentences = models.JSONField(
         default=list,
         blank=True,
-        help_text="Spans [start, end] of the content: sentences that no passage supports.",
+        help_text="Sentences of the content that claim something, each with its verdict.",
     )
     prompt_version = models.CharField(max_length=40, blank=True)
     search_query = models.TextField(blank=True, help_text="What was searched, after condensing.")

@@ -1,7 +1,8 @@
 """The passages behind answers, read anew each time with the reader's permissions of now."""
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from urllib.parse import urlencode
 
 from django.db import transaction
 from django.urls import reverse
@@ -10,6 +11,7 @@ from accounts.models import User
 from documents.models import Document, DocumentChunk
 from rag.models import Message, MessageSource
 from rag.retrieval import Passage
+from rag.support.verdicts import from_stored
 from rag.turn_events import Source
 
 WITHHELD = (
@@ -29,6 +31,7 @@ def sources_of(*, messages: Iterable[Message], user: User) -> dict[uuid.UUID, li
     SECURITY: `visible_to` decides here, at the time of reading; nothing of a passage is kept with
     the message.
     """
+    messages = list(messages)
     found: dict[uuid.UUID, list[Source]] = {message.pk: [] for message in messages}
     rows = list(MessageSource.objects.filter(message__in=list(found)).order_by("number"))
     readable = (
@@ -36,9 +39,22 @@ def sources_of(*, messages: Iterable[Message], user: User) -> dict[uuid.UUID, li
         .select_related("document")
         .in_bulk([row.chunk_id for row in rows if row.chunk_id is not None])
     )
+    quotes = {message.pk: _quotes(message) for message in messages}
     for row in rows:
         chunk = readable.get(row.chunk_id) if row.chunk_id is not None else None
-        found[row.message_id].append(_source(row, chunk))
+        quote = quotes[row.message_id].get(row.number)
+        found[row.message_id].append(_source(row, chunk, quote))
+    return found
+
+
+def _quotes(message: Message) -> Mapping[int, tuple[int, int]]:
+    """Return the sentence of each passage that the answer took first, in characters of its page."""
+    sentences = sorted(
+        from_stored(message.sentences), key=lambda sentence: sentence.status != "supported"
+    )
+    found: dict[int, tuple[int, int]] = {}
+    for quote in (quote for sentence in sentences for quote in sentence.quotes):
+        found.setdefault(quote.n, (quote.start, quote.end))
     return found
 
 
@@ -115,14 +131,20 @@ def found_sources(passages: Sequence[Passage]) -> list[Source]:
             content=passage.content,
             score=passage.score,
             cited=False,
-            url=_url(passage.document_id, passage.page, passage.start, passage.end),
+            url=passage_url(passage.document_id, passage.page, (passage.start, passage.end)),
             available=True,
         )
         for number, passage in enumerate(passages, start=1)
     ]
 
 
-def _source(row: MessageSource, chunk: DocumentChunk | None) -> Source:
+def _source(
+    row: MessageSource, chunk: DocumentChunk | None, quote: tuple[int, int] | None
+) -> Source:
+    span = (row.start, row.end)
+    if chunk is None or quote is None or not row.start <= quote[0] < quote[1] <= row.end:
+        quote = None
+    text = chunk.text[quote[0] - row.start : quote[1] - row.start] if chunk and quote else ""
     return Source(
         n=row.number,
         chunk_id=chunk.uid if chunk else None,
@@ -134,10 +156,27 @@ def _source(row: MessageSource, chunk: DocumentChunk | None) -> Source:
         content=chunk.text if chunk else "",
         score=row.score,
         cited=row.cited,
-        url=_url(chunk.document_id, row.page, row.start, row.end) if chunk else "",
+        url=passage_url(chunk.document_id, row.page, span, quote) if chunk else "",
         available=chunk is not None,
+        quote=text,
+        quote_start=quote[0] if quote else None,
+        quote_end=quote[1] if quote else None,
     )
 
 
-def _url(document_id: uuid.UUID, page: int, start: int, end: int) -> str:
-    return f"{reverse('documents:page', args=[document_id, page])}?start={start}&end={end}#passage"
+def passage_url(
+    document_id: uuid.UUID,
+    page: int,
+    passage: tuple[int, int],
+    quote: tuple[int, int] | None = None,
+) -> str:
+    """Return the address of a page with a sentence marked, and the rest of its passage lightly.
+
+    Args:
+        passage, quote: characters into the page's text; without a quote all of it is marked.
+    """
+    marked = {"start": passage[0], "end": passage[1]}
+    if quote and quote != passage:
+        marked = {"start": quote[0], "end": quote[1], "from": passage[0], "to": passage[1]}
+    address = reverse("documents:page", args=[document_id, page])
+    return f"{address}?{urlencode(marked)}#passage"

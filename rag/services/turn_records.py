@@ -19,6 +19,7 @@ from rag.retrieval import check_query
 from rag.services.conversations import title_from
 from rag.services.sources import is_withheld, sources_of
 from rag.services.usage import record_calls
+from rag.support.verdicts import as_stored
 
 logger = getLogger("knowledge.chat")
 
@@ -190,7 +191,7 @@ def _write(message: Message, settlement: Settlement) -> None:
     message.status = settlement.status
     message.content = answer.text
     message.grounded = answer.grounded
-    message.unsupported = [list(span) for span in answer.unsupported]
+    message.sentences = as_stored(answer.sentences)
     message.error_message = settlement.error_message
     message.search_query = settlement.searched
     message.model = settlement.model
@@ -206,7 +207,7 @@ def _write(message: Message, settlement: Settlement) -> None:
         message.sources.exclude(number__in=answer.cited).update(used=False)
     if message.sources.filter(used=True, chunk=None).exists():
         # A document was deleted meanwhile: as with every answer made of it, nothing stays.
-        Message.objects.filter(pk=message.pk).update(content="", search_query="", unsupported=[])
+        Message.objects.filter(pk=message.pk).update(content="", search_query="", sentences=[])
 
 
 def _tokens(settlement: Settlement) -> tuple[int, int]:

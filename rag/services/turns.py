@@ -177,6 +177,7 @@ class _Writer:
         self.condense: MeteredCall | None = None
         self.stream: AnswerStream | None = None
         self.greeting = ""
+        self.answer: Answer | None = None
         self.searched = ""
         self.retrieval_ms = 0.0
         self.started = time.monotonic()
@@ -213,6 +214,7 @@ class _Writer:
         ):
             async for text in shown:
                 yield TokenArrived(text)
+        self.answer = await self.stream.conclude()
 
     async def _understand(self, model: ChatModel) -> str:
         """Return the question as it can be searched, with what it leaves to the history put in."""
@@ -235,10 +237,9 @@ class _Writer:
         await asyncio.shield(self.settling)
 
     def _settlement(self, status: str, error_message: str) -> Settlement:
-        answer = Answer(self.greeting)
-        if self.stream is not None:
-            is_complete = status == Message.Status.COMPLETED
-            answer = self.stream.conclude() if is_complete else self.stream.so_far()
+        answer = self.answer or Answer(self.greeting)
+        if self.stream is not None and self.answer is None:
+            answer = self.stream.so_far()
         calls = [call for call in (self.condense, self.stream and self.stream.call) if call]
         return Settlement(
             status=status,

@@ -250,7 +250,8 @@ def test_a_sentence_without_support_is_marked(page_as, owner, handbook, model):
     answer = run_turn(user=owner, message_id=start_turn(user=owner, query=QUESTION).pk)
     page = shown(page_as(owner), answer.conversation)
     assert '<span class="unsupported">Managers get fifty days off in summer.</span>' in page
-    assert "No passage supports" in page
+    assert '<span class="unsupported-label">unsupported</span>' in page
+    assert "fifty stands in no passage." in page
 
 
 def test_a_failed_answer_shows_why_with_its_passages_and_can_be_asked_again(

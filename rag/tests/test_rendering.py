@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from rag import rendering
-from rag.rendering import Citation, render_answer
+from rag.rendering import Citation, Mark, render_answer
 
 CITATIONS = {
     1: Citation(url="/documents/d/pages/3?start=0&end=9#passage", title='a "b" <c>.pdf, page 3'),
@@ -19,6 +19,7 @@ LINK_1 = (
     '<a class="citation" title="a &quot;b&quot; &lt;c&gt;.pdf, page 3" '
     'href="/documents/d/pages/3?start=0&amp;end=9#passage">1</a>'
 )
+LABEL = '<span class="unsupported-label">unsupported</span>'
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -107,9 +108,9 @@ def assert_harmless(html: str) -> None:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_markdown_stays_text(text: str) -> None:
-    spans = [[0, len(text)]]
+    marks = [Mark(0, len(text), "unsupported")]
     assert_harmless(render_answer(text, CITATIONS))
-    assert_harmless(render_answer(text, CITATIONS, unsupported=spans))
+    assert_harmless(render_answer(text, CITATIONS, marks=marks))
     assert_harmless(render_answer(f"Before {text} after [1].", CITATIONS))
 
 
@@ -130,7 +131,9 @@ PIECES = [
 @given(st.lists(st.sampled_from(PIECES), max_size=40))
 def test_no_mixture_of_markup_does_harm(parts: list[str]) -> None:
     text = "".join(parts)
-    assert_harmless(render_answer(text, CITATIONS, unsupported=[[0, len(text)]] if text else []))
+    assert_harmless(
+        render_answer(text, CITATIONS, marks=[Mark(0, len(text), "weak")] if text else [])
+    )
 
 
 def test_a_citation_leads_to_its_passage() -> None:
@@ -183,17 +186,16 @@ def test_headings_stand_below_those_of_the_page() -> None:
 def test_a_sentence_without_support_is_marked() -> None:
     text = "It is so [1]. Pigs **fly** high."
     start = text.index("Pigs")
-    assert render_answer(text, CITATIONS, unsupported=[[start, len(text)]]) == (
+    assert render_answer(text, CITATIONS, marks=[Mark(start, len(text), "unsupported")]) == (
         f"<p>It is so {LINK_1}. "
-        '<span class="unsupported">Pigs <strong>fly</strong> high.</span></p>\n'
+        f'<span class="unsupported">Pigs <strong>fly</strong> high.</span>{LABEL}</p>\n'
     )
 
 
 def test_a_marked_line_of_a_list_stays_a_line_of_the_list() -> None:
     text = "- Pigs fly.\n- It is so [1]."
-    assert render_answer(text, CITATIONS, unsupported=[[0, 11]]) == (
-        '<ul>\n<li><span class="unsupported">Pigs fly.</span></li>\n'
-        f"<li>It is so {LINK_1}.</li>\n</ul>\n"
+    assert render_answer(text, CITATIONS, marks=[Mark(0, 11, "weak")]) == (
+        f'<ul>\n<li><span class="weak">Pigs fly.</span></li>\n<li>It is so {LINK_1}.</li>\n</ul>\n'
     )
 
 
@@ -201,8 +203,11 @@ def test_a_marked_row_of_a_table_stays_a_row_of_the_table() -> None:
     lines = ["| Item | Limit |", "|---|---|", "| Hotel | 120 [1] |"]
     text = "\n".join(lines)
     starts = [0, 17, 27]
-    spans = [[start, start + len(line)] for start, line in zip(starts, lines, strict=True)]
-    html = render_answer(text, CITATIONS, unsupported=spans)
+    marks = [
+        Mark(start, start + len(line), "unsupported")
+        for start, line in zip(starts, lines, strict=True)
+    ]
+    html = render_answer(text, CITATIONS, marks=marks)
     assert (html.count("<th>"), html.count("<td>"), html.count("<tr>")) == (2, 2, 2)
     assert html.count('<span class="unsupported">') == 4
     assert LINK_1 in html

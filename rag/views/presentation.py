@@ -7,12 +7,18 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.utils.text import Truncator
 
 from accounts.models import User
 from rag.models import Conversation, Message
-from rag.rendering import Citation, render_answer
-from rag.services.sources import answer_text, sources_of
+from rag.rendering import Citation, Mark, render_answer
+from rag.services.shown_answers import does_not_know, shown_answer
+from rag.services.sources import passage_url, sources_of
+from rag.support.sentences import words_of
+from rag.support.verdicts import CheckedSentence
 from rag.turn_events import Source
+
+_MOST_CHARACTERS = 90  # of a sentence that is named below the answer
 
 
 @dataclass(frozen=True)
@@ -24,12 +30,27 @@ class Badge:
 
 
 @dataclass(frozen=True)
+class SentenceCheck:
+    """A sentence that its reader should look at, and why."""
+
+    text: str
+    status: str
+    reasons: Sequence[str]
+
+
+@dataclass(frozen=True)
 class AnswerView:
     """An answer, ready for `rag/_answer.html`."""
 
     message: Message
     html: SafeString
     sources: Sequence[Source]
+    related: Sequence[Source]
+    checks: Sequence[SentenceCheck]
+
+    @property
+    def has_unsupported(self) -> bool:
+        return any(check.status == "unsupported" for check in self.checks)
 
     @property
     def cited(self) -> list[Source]:
@@ -46,8 +67,7 @@ class AnswerView:
         if status == Message.Status.STOPPED:
             return Badge("Stopped", "badge-wait")
         # A greeting was not searched for, so the documents have nothing to do with it.
-        was_searched = bool(self.message.search_query)
-        if status == Message.Status.COMPLETED and was_searched and not self.message.grounded:
+        if does_not_know(self.message):
             return Badge("The documents do not say", "badge-wait")
         return None
 
@@ -74,10 +94,13 @@ def citations_of(sources: Iterable[Source]) -> dict[int, Citation]:
     return {source.n: _citation(source) for source in sources}
 
 
-def _citation(source: Source) -> Citation:
-    if not source.available:
+def _citation(source: Source, quote: tuple[int, int] | None = None) -> Citation:
+    if not source.available or source.document_id is None:
         return Citation(url="", title="Source deleted or no longer shared with you")
-    return Citation(url=source.url, title=f"{source.filename}, page {source.page}")
+    url = source.url
+    if quote is not None:
+        url = passage_url(source.document_id, source.page, (source.start, source.end), quote)
+    return Citation(url=url, title=f"{source.filename}, page {source.page}")
 
 
 def present_answer(message: Message, *, user: User) -> AnswerView:
@@ -93,11 +116,30 @@ def present_answers(messages: Iterable[Message], *, user: User) -> dict[uuid.UUI
 
 
 def _present(answer: Message, sources: Sequence[Source]) -> AnswerView:
-    text = answer_text(message=answer, sources=sources)
-    # The spans are positions in the answer's own text, not in what may stand in its place.
-    unsupported = answer.unsupported if text == answer.content else []
-    html = render_answer(text, citations_of(sources), unsupported=unsupported)
-    return AnswerView(message=answer, html=html, sources=sources)
+    shown = shown_answer(message=answer, sources=sources)
+    marks = [_mark(sentence, sources) for sentence in shown.sentences]
+    return AnswerView(
+        message=answer,
+        html=render_answer(shown.text, citations_of(sources), marks=marks),
+        sources=shown.sources,
+        related=shown.related,
+        checks=[_check(shown.text, s) for s in shown.sentences if s.status != "supported"],
+    )
+
+
+def _mark(sentence: CheckedSentence, sources: Iterable[Source]) -> Mark:
+    """Return how a sentence is marked, its citations leading to exactly what they quote."""
+    quotes = {quote.n: (quote.start, quote.end) for quote in sentence.quotes}
+    citations = {
+        source.n: _citation(source, quotes[source.n]) for source in sources if source.n in quotes
+    }
+    style = "" if sentence.status == "supported" else sentence.status
+    return Mark(sentence.start, sentence.end, style, citations)
+
+
+def _check(text: str, sentence: CheckedSentence) -> SentenceCheck:
+    words = Truncator(words_of(text[sentence.start : sentence.end])).chars(_MOST_CHARACTERS)
+    return SentenceCheck(words, sentence.status, [flag.reason for flag in sentence.flags])
 
 
 def group_by_age(conversations: Iterable[Conversation]) -> list[tuple[str, list[Conversation]]]:

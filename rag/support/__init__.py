@@ -1,0 +1,1 @@
+"""Whether the passages say what the sentences of an answer say."""

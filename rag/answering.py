@@ -13,7 +13,7 @@ from rag.embedding.base import Embedder
 from rag.embedding.registry import get_embedder
 from rag.llm.base import DONT_KNOW, ChatMessage, ChatModel, ChatRequest
 from rag.llm.metering import MeteredCall
-from rag.prompts.loader import load_prompt, new_boundary
+from rag.prompts.loader import Prompt, new_boundary
 from rag.retrieval import Passage
 from rag.support.checking import check_answer
 from rag.support.verdicts import CheckedSentence
@@ -52,21 +52,24 @@ class AnswerStream:
     Args:
         question: as searched, understandable alone.
         passages: best first; what doesn't fit the model's budget is left out.
+        prompt: for a model that reads one.
 
     Attributes:
         passages: those that the model gets.
         call: the model call, to be metered; None when there was nothing to ask a model about.
-        prompt_version: for example `answer/v1`; empty for a model that reads no prompt.
+        prompt: the one that was used; None for a model that reads none.
     """
 
-    def __init__(self, *, question: str, passages: Sequence[Passage], model: ChatModel) -> None:
+    def __init__(
+        self, *, question: str, passages: Sequence[Passage], model: ChatModel, prompt: Prompt
+    ) -> None:
         self.passages = within_budget(passages)
         self.call: MeteredCall | None = None
-        self.prompt_version = ""
+        self.prompt = prompt if self.passages and model.generates else None
         self._filter = CitationFilter(len(self.passages))
         self._text = ""
         if self.passages:
-            request = self._request(question, model)
+            request = self._request(question)
             self.call = MeteredCall(model, request, feature="chat")
 
     async def pieces(self) -> AsyncGenerator[str, None]:
@@ -102,12 +105,10 @@ class AnswerStream:
         self._text += shown
         return shown
 
-    def _request(self, question: str, model: ChatModel) -> ChatRequest:
+    def _request(self, question: str) -> ChatRequest:
         messages: tuple[ChatMessage, ...] = ()
-        if model.generates:
-            prompt = load_prompt("answer", settings.ANSWER_PROMPT)
-            self.prompt_version = prompt.version
-            messages = prompt.render(
+        if self.prompt is not None:
+            messages = self.prompt.render(
                 question=question,
                 passages=format_passages(self.passages),
                 boundary=new_boundary(),

@@ -9,7 +9,7 @@ from django.conf import settings
 
 from rag.llm.base import ChatModel, ChatRequest
 from rag.llm.metering import MeteredCall
-from rag.prompts.loader import load_prompt, new_boundary
+from rag.prompts.loader import Prompt, new_boundary
 from rag.words import STOP_WORDS, stem, stems, words
 
 _MAX_TOPIC_WORDS = 12
@@ -86,9 +86,10 @@ def condense_by_rule(question: str, history: Sequence[PastTurn]) -> str:
     return condensed if len(condensed) <= settings.MAX_QUERY_CHARACTERS else question
 
 
-def condense_call(question: str, history: Sequence[PastTurn], model: ChatModel) -> MeteredCall:
+def condense_call(
+    question: str, history: Sequence[PastTurn], model: ChatModel, prompt: Prompt
+) -> MeteredCall:
     """Return the model call that rewords the question."""
-    prompt = load_prompt("condense", settings.CONDENSE_PROMPT)
     messages = prompt.render(question=question, history=_format(history), boundary=new_boundary())
     request = ChatRequest(messages, question, (), _MAX_TOKENS, timeout_s=_TIMEOUT_S)
     return MeteredCall(model, request, feature="condense")

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import datetime
 import uuid
-from typing import TYPE_CHECKING
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet, Sum
 
 if TYPE_CHECKING:
     from accounts.models import Organization, User
-    from rag.models import ChunkEmbedding, Conversation, IndexRun, Message, ModelChange, UsageRecord
+    from rag.models import (
+        AnswerSettings,
+        ChunkEmbedding,
+        Conversation,
+        IndexRun,
+        Message,
+        ModelChange,
+        UsageRecord,
+    )
 
 
 class ChunkEmbeddingQuerySet(QuerySet["ChunkEmbedding"]):
@@ -55,6 +64,14 @@ class ModelChangeQuerySet(QuerySet["ModelChange"]):
         )
 
 
+class AnswerSettingsQuerySet(QuerySet["AnswerSettings"]):
+    """Choices of prompts and models."""
+
+    def in_force(self, organization_id: uuid.UUID) -> AnswerSettings | None:
+        """Return the organization's newest choice; None where nobody has chosen."""
+        return self.filter(organization_id=organization_id).order_by("-id").first()
+
+
 class ConversationQuerySet(QuerySet["Conversation"]):
     """Conversations: each belongs to one person, whom not even an administrator can read."""
 
@@ -87,6 +104,14 @@ class MessageQuerySet(QuerySet["Message"]):
 
 class UsageRecordQuerySet(QuerySet["UsageRecord"]):
     """The ledger of model calls."""
+
+    def totals_of_answers(self, settings_id: int, variant: str) -> dict[str, Any]:
+        """Return tokens and cost of the answers on one side of a trial."""
+        calls = self.filter(message__answer_settings=settings_id, message__variant=variant)
+        return calls.aggregate(
+            tokens=Sum(F("prompt_tokens") + F("completion_tokens"), default=0),
+            cost=Sum("cost", default=Decimal(0)),
+        )
 
     def visible_to(self, user: User) -> UsageRecordQuerySet:
         """Return the organization's for its admins, else the user's own."""

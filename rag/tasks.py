@@ -22,6 +22,7 @@ from rag.models import IndexRun
 from rag.services.index import check_every_index, perform
 from rag.services.model_change import ring_for_model_changes
 from rag.services.model_change_run import run_change
+from rag.services.titles import write_title
 
 logger = getLogger("knowledge.tasks")
 
@@ -52,6 +53,11 @@ def change_model(change_id: int) -> None:
     except NotFound:
         return  # its organization was deleted
     ring_for_model_changes(change_id=change.pk)
+
+
+def title_conversation(conversation_id: str) -> None:
+    """Give a new conversation its title."""
+    write_title(conversation_id=uuid.UUID(conversation_id))
 
 
 def run_on_index(run_id: int) -> None:

@@ -370,6 +370,8 @@ CHAT_MODELS = {
 OPENAI_API_KEY = env.text("OPENAI_API_KEY")
 LLM_BASE_URL = env.text("LLM_BASE_URL")
 LLM_MODEL = env.text("LLM_MODEL", "gpt-4o-mini")
+# Further models of that server, to be chosen for an organization.
+LLM_MODELS = env.words("LLM_MODELS", [])
 LLM_PROVIDER = env.choice(
     "LLM_PROVIDER",
     "openai" if (OPENAI_API_KEY or LLM_BASE_URL) else "extractive",
@@ -394,6 +396,9 @@ LLM_PROMPT_PRICE = env.number("LLM_PROMPT_PRICE", 0.0, minimum=0.0)
 LLM_COMPLETION_PRICE = env.number("LLM_COMPLETION_PRICE", 0.0, minimum=0.0)
 ANSWER_PROMPT = env.text("ANSWER_PROMPT", "v1")
 CONDENSE_PROMPT = env.text("CONDENSE_PROMPT", "v1")
+TITLE_PROMPT = env.text("TITLE_PROMPT", "v1")
+# Whether a generating model gives conversations their titles; else their first words do.
+LLM_TITLES = env.boolean("LLM_TITLES", True)
 
 # --- logging ------------------------------------------------------------------------------------
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ["DEBUG", "INFO", "WARNING", "ERROR"])

@@ -14,6 +14,7 @@ from conftest import PASSWORD
 from documents.models import Document, FileDeletion
 from documents.services import upload_document
 from rag.models import (
+    AnswerSettings,
     ChunkEmbedding,
     Conversation,
     IndexChange,
@@ -126,6 +127,7 @@ def _rows(
         OrganizationIndex.objects.get(organization=home),
         IndexChange.objects.filter(organization=home).first(),
         ChunkEmbedding.objects.filter(organization=home).first(),
+        AnswerSettings.objects.create(organization=home),
         ModelChange.objects.create(organization=home, model="new", previous_model="old"),
         Schedule.objects.create(func="f"),
         Success.objects.create(id="1" * 32, success=True, **task),

@@ -30,6 +30,7 @@ rag.Conversation             200    200    403
 rag.Message                  200    200    403
 rag.MessageSource            200    200    403
 rag.ModelChange              200    200    403
+rag.AnswerSettings           200    200    403
 rag.UsageRecord              200    200    403
 django_q.Schedule            403    403    403
 django_q.Success             403    403    403

@@ -46,10 +46,13 @@ class OpenAICompatibleModel(ChatModel):
 
     After failures in a row it leaves the server alone for a while: a question is then told so at
     once, with the passages that were found, instead of after all time-outs and tries.
+
+    Args:
+        model: one of the server's models; by default LLM_MODEL.
     """
 
-    def __init__(self) -> None:
-        self.name = settings.LLM_MODEL
+    def __init__(self, model: str = "") -> None:
+        self.name = model or settings.LLM_MODEL
         # One client an event loop: its connections belong to the loop that opened them.
         self._clients: weakref.WeakKeyDictionary[Any, openai.AsyncOpenAI] = (
             weakref.WeakKeyDictionary()
@@ -64,7 +67,7 @@ class OpenAICompatibleModel(ChatModel):
     async def stream(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
         client = self._client()
         try:
-            with _breaker().call() as call:
+            with _breaker(self.name).call() as call:
                 async with aclosing(self._answer(client, request, call)) as deltas:
                     async for delta in deltas:
                         yield delta
@@ -126,7 +129,7 @@ class OpenAICompatibleModel(ChatModel):
         while True:
             try:
                 response: openai.AsyncStream[Any] = await client.chat.completions.create(
-                    model=settings.LLM_MODEL,
+                    model=self.name,
                     messages=messages,
                     stream=True,
                     stream_options={"include_usage": True},
@@ -183,8 +186,8 @@ class OpenAICompatibleModel(ChatModel):
             return self._clients[loop]
 
 
-def _breaker() -> CircuitBreaker:
-    """Return the breaker of the configured model at its server."""
+def _breaker(model: str) -> CircuitBreaker:
+    """Return the breaker of one model at the configured server."""
     # SECURITY: the name is logged, and the address may carry a password before the host.
     host = urlsplit(settings.LLM_BASE_URL).netloc.rpartition("@")[2] or "api.openai.com"
     limits = CircuitLimits(
@@ -192,7 +195,7 @@ def _breaker() -> CircuitBreaker:
         window_s=settings.LLM_CIRCUIT_WINDOW_S,
         pause_s=settings.LLM_CIRCUIT_PAUSE_S,
     )
-    return get_breaker(f"{settings.LLM_MODEL} at {host}", limits)
+    return get_breaker(f"{model} at {host}", limits)
 
 
 async def _next(response: "openai.AsyncStream[Any]", deadline: float) -> Any:

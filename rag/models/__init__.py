@@ -1,5 +1,6 @@
 """The index as rows, conversations, and what the model calls cost."""
 
+from rag.models.answer_settings import AnswerSettings
 from rag.models.conversations import Conversation, Message, MessageSource
 from rag.models.evaluation import EvaluationWorkspace
 from rag.models.index import ChunkEmbedding, IndexChange, OrganizationIndex
@@ -8,6 +9,7 @@ from rag.models.model_changes import ModelChange
 from rag.models.usage import UsageRecord
 
 __all__ = [
+    "AnswerSettings",
     "ChunkEmbedding",
     "Conversation",
     "EvaluationWorkspace",

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from documents.models import Document, DocumentChunk
+from rag.models.answer_settings import AnswerSettings
 from rag.querysets import ConversationQuerySet, MessageQuerySet
 
 
@@ -49,6 +50,11 @@ class Message(models.Model):
         UP = "up", "Helpful"
         DOWN = "down", "Not helpful"
 
+    class Variant(models.TextChoices):
+        NONE = "", "No trial"
+        ACTIVE = "active", "In force"
+        CANDIDATE = "candidate", "Candidate"
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     conversation = models.ForeignKey(
         Conversation, on_delete=models.CASCADE, related_name="messages"
@@ -69,6 +75,25 @@ class Message(models.Model):
         help_text="Sentences of the content that claim something, each with its verdict.",
     )
     prompt_version = models.CharField(max_length=40, blank=True)
+    prompt_sha256 = models.CharField(max_length=64, blank=True, help_text="Of the prompt's file.")
+    parameters = models.JSONField(
+        default=dict, blank=True, help_text="What else the answer depended on: temperature, limits."
+    )
+    timings = models.JSONField(
+        default=dict, blank=True, help_text="Milliseconds of each stage that was begun."
+    )
+    answer_settings = models.ForeignKey(
+        AnswerSettings,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="answers",
+        help_text="The choice in force when it was answered.",
+    )
+    variant = models.CharField(
+        max_length=10, choices=Variant.choices, default=Variant.NONE, blank=True, editable=False
+    )
     search_query = models.TextField(blank=True, help_text="What was searched, after condensing.")
     prompt_tokens = models.PositiveIntegerField(default=0)
     completion_tokens = models.PositiveIntegerField(default=0)

@@ -94,6 +94,12 @@ def manifest() -> dict[str, str]:
     return content
 
 
+def versions(name: str) -> list[str]:
+    """Return the released versions of a prompt, oldest first: `v1`, `v2`, ..."""
+    released = [key.split("/")[1] for key in manifest() if key.startswith(f"{name}/")]
+    return sorted(released, key=lambda version: (len(version), version))
+
+
 def new_boundary() -> str:
     """Return the mark around one request's data, which no document can have guessed."""
     return f"=={secrets.token_hex(8)}=="

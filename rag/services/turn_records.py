@@ -5,19 +5,23 @@ import uuid
 from dataclasses import dataclass
 from logging import getLogger
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
 from knowledge.lib.errors import Conflict, NotAllowed, NotFound
+from rag.answer_setup import AnswerSetup, setup_for
 from rag.answering import Answer, answer_gate
 from rag.condensing import PastTurn
 from rag.llm.base import DONT_KNOW
 from rag.llm.metering import MeteredCall
 from rag.models import Conversation, Message
+from rag.prompts.loader import Prompt
 from rag.retrieval import check_query
 from rag.services.conversations import title_from
 from rag.services.sources import is_withheld, sources_of
+from rag.services.titles import request_title
 from rag.services.usage import record_calls
 from rag.support.verdicts import as_stored
 
@@ -32,12 +36,14 @@ class OpenTurn:
 
     Attributes:
         history: the turns before it, oldest first, as far as the user may read them now.
+        setup: which model and prompts answer it.
     """
 
     user: User
     message: Message
     question: str
     history: tuple[PastTurn, ...]
+    setup: AnswerSetup
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,10 @@ class Settlement:
 
     Attributes:
         uses_all: whether the answer may hold words of every passage, cited or not.
+        prompt: the answer's; None when no model read one.
+        parameters: what else the answer depended on.
         calls: the model calls that were begun.
+        timings: milliseconds of each stage that was begun, and in all ("total").
     """
 
     status: str
@@ -55,10 +64,10 @@ class Settlement:
     searched: str
     model: str
     uses_all: bool
-    prompt_version: str
+    prompt: Prompt | None
+    parameters: dict[str, float]
     calls: tuple[MeteredCall, ...]
-    retrieval_ms: int
-    total_ms: int
+    timings: dict[str, int]
 
 
 def start_turn(*, user: User, query: str, conversation_id: uuid.UUID | None = None) -> Message:
@@ -110,7 +119,8 @@ def open_turn(*, user: User, message_id: uuid.UUID) -> OpenTurn | None:
         Conflict: another process writes it.
     """
     answers = Message.objects.visible_to(user).answers()
-    message = answers.select_related("question").filter(pk=message_id).first()
+    answers = answers.select_related("question", "conversation")
+    message = answers.filter(pk=message_id).first()
     if message is None or message.question is None:
         raise NotFound
     if not message.is_open:
@@ -118,11 +128,13 @@ def open_turn(*, user: User, message_id: uuid.UUID) -> OpenTurn | None:
     if not answers.claim(message_id, timezone.now()):
         raise Conflict("This answer is being written already.")
     message.status = Message.Status.STREAMING
+    assert user.organization_id is not None  # noqa: S101 - start_turn lets nobody else ask
     return OpenTurn(
         user=user,
         message=message,
         question=message.question.content,
         history=_history(message, user),
+        setup=setup_for(organization_id=user.organization_id, conversation=message.conversation),
     )
 
 
@@ -163,8 +175,11 @@ def settle_turn(*, turn: OpenTurn, settlement: Settlement) -> None:
     # The conversation may have been deleted meanwhile; what the calls cost is recorded even so.
     message = Message.objects.select_for_update().filter(pk=turn.message.pk).first()
     if message is not None and message.status == Message.Status.STREAMING:
-        _write(message, settlement)
+        _write(message, turn, settlement)
     record_calls(user=turn.user, message=message, calls=settlement.calls)
+    # A model that writes may also find a title; a greeting asks none, and copies have none to give.
+    if settlement.prompt is not None and not turn.history and settings.LLM_TITLES:
+        request_title(conversation_id=turn.message.conversation_id)
     logger.info(
         "chat",
         extra={
@@ -172,7 +187,8 @@ def settle_turn(*, turn: OpenTurn, settlement: Settlement) -> None:
             "conversation_id": str(turn.message.conversation_id),
             "status": settlement.status,
             "model": settlement.model,
-            "prompt_version": settlement.prompt_version,
+            "prompt_version": settlement.prompt.version if settlement.prompt else "",
+            "variant": turn.setup.variant,
             "question_length": len(turn.question),
             "history": len(turn.history),
             "answer_length": len(settlement.answer.text),
@@ -180,14 +196,13 @@ def settle_turn(*, turn: OpenTurn, settlement: Settlement) -> None:
             "grounded": settlement.answer.grounded,
             "prompt_tokens": _tokens(settlement)[0],
             "completion_tokens": _tokens(settlement)[1],
-            "retrieval_ms": settlement.retrieval_ms,
-            "ms": settlement.total_ms,
+            "timings": settlement.timings,
         },
     )
 
 
-def _write(message: Message, settlement: Settlement) -> None:
-    answer = settlement.answer
+def _write(message: Message, turn: OpenTurn, settlement: Settlement) -> None:
+    answer, prompt = settlement.answer, settlement.prompt
     message.status = settlement.status
     message.content = answer.text
     message.grounded = answer.grounded
@@ -195,10 +210,15 @@ def _write(message: Message, settlement: Settlement) -> None:
     message.error_message = settlement.error_message
     message.search_query = settlement.searched
     message.model = settlement.model
-    message.prompt_version = settlement.prompt_version
+    message.prompt_version = prompt.version if prompt else ""
+    message.prompt_sha256 = prompt.sha256 if prompt else ""
+    message.parameters = settlement.parameters
+    message.answer_settings_id = turn.setup.settings_id
+    message.variant = turn.setup.variant if settlement.model else ""
     message.prompt_tokens, message.completion_tokens = _tokens(settlement)
-    message.retrieval_ms = settlement.retrieval_ms
-    message.total_ms = settlement.total_ms
+    message.timings = settlement.timings
+    message.retrieval_ms = settlement.timings.get("retrieve", 0)
+    message.total_ms = settlement.timings["total"]
     message.save()
     message.sources.filter(number__in=answer.cited).update(cited=True)
     # "I don't know" holds nothing of any document; the citation of what was cut off was to come.

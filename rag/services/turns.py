@@ -179,7 +179,7 @@ class _Writer:
         self.greeting = ""
         self.answer: Answer | None = None
         self.searched = ""
-        self.retrieval_ms = 0.0
+        self.timings: dict[str, int] = {}
         self.started = time.monotonic()
         self.settling: asyncio.Task[None] | None = None
 
@@ -196,16 +196,24 @@ class _Writer:
                 yield event
 
     async def _answer(self) -> AsyncGenerator[TurnEvent, None]:
-        self.model = get_chat_model()
+        setup = self.turn.setup
+        self.model = get_chat_model(setup.model)
         self.searched = await self._understand(self.model)
+        self._note("understand", self.started)
         user, message = self.turn.user, self.turn.message
         found = await sync_to_async(retrieve)(user=user, query=self.searched, top_k=self.top_k)
-        self.retrieval_ms = found.took_ms
+        self.timings["retrieve"] = round(found.took_ms)
         kept = await sync_to_async(keep_sources)(
             message=message, user=user, passages=found.passages
         )
-        self.stream = AnswerStream(question=self.searched, passages=kept, model=self.model)
+        self.stream = AnswerStream(
+            question=self.searched,
+            passages=kept,
+            model=self.model,
+            prompt=setup.answer_prompt,
+        )
         yield SourcesFound(found_sources(kept))
+        began = time.monotonic()
         # SECURITY: a document may go while a model still tells what stands in it.
         still_readable = partial(sync_to_async(are_readable), user=user, passages=kept)
         async with (
@@ -213,15 +221,24 @@ class _Writer:
             aclosing(while_readable(pieces, still_readable)) as shown,
         ):
             async for text in shown:
+                if "first_token" not in self.timings:
+                    self._note("first_token", began)
                 yield TokenArrived(text)
+                self._note("write", began)
+        began = time.monotonic()
         self.answer = await self.stream.conclude()
+        self._note("check", began)
+
+    def _note(self, stage: str, since: float) -> None:
+        """Keep how long a stage has taken; the last word of a stage that repeats counts."""
+        self.timings[stage] = round((time.monotonic() - since) * 1000)
 
     async def _understand(self, model: ChatModel) -> str:
         """Return the question as it can be searched, with what it leaves to the history put in."""
         question, history = self.turn.question, self.turn.history
         if not history or not model.generates:
             return condense_by_rule(question, history)
-        self.condense = condense_call(question, history, model)
+        self.condense = condense_call(question, history, model, self.turn.setup.condense_prompt)
         try:
             return await condense_by_model(self.condense, question, history)
         except ModelUnavailable:
@@ -248,12 +265,25 @@ class _Writer:
             searched=self.searched,
             model=self.model.name if self.model else "",
             uses_all=self.model is not None and self.model.generates,
-            prompt_version=self.stream.prompt_version if self.stream else "",
+            prompt=self.stream.prompt if self.stream else None,
+            parameters=self._parameters(),
             # A call that was never begun has nothing to meter.
             calls=tuple(call for call in calls if call.was_begun),
-            retrieval_ms=round(self.retrieval_ms),
-            total_ms=round((time.monotonic() - self.started) * 1000),
+            timings=self.timings | {"total": round((time.monotonic() - self.started) * 1000)},
         )
+
+    def _parameters(self) -> dict[str, float]:
+        """Return what an answer depends on besides its prompt, its model and its passages."""
+        if self.model is None:
+            return {}
+        parameters: dict[str, float] = {"top_k": self.top_k}
+        if self.model.generates:
+            parameters |= {
+                "temperature": settings.LLM_TEMPERATURE,
+                "max_tokens": settings.LLM_MAX_TOKENS,
+                "context_characters": settings.LLM_CONTEXT_CHARACTERS,
+            }
+        return parameters
 
 
 async def _save(turn: OpenTurn, settlement: Settlement) -> None:

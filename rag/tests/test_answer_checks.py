@@ -6,10 +6,12 @@ from rag.answering import Answer, AnswerStream, within_budget
 from rag.greetings import HELPFUL_LINE, THANKS_LINE, reply_to_greeting
 from rag.llm.base import DONT_KNOW, ModelUnavailable
 from rag.llm.fake import FakeChatModel
+from rag.prompts.loader import load_prompt
 from rag.support.checking import check_answer
 from rag.support.sentences import answer_sentences
 from rag.tests.passages import passage, passages
 
+PROMPT = load_prompt("answer", "v1")
 LEAVE = "Every employee has 30 days of paid leave a year."
 PHONE = "Mobile phone costs are reimbursed up to $75 per month."
 
@@ -22,7 +24,7 @@ def answered(
     if pieces:
         model.enqueue(*pieces)
     found = passages(LEAVE, PHONE) if found is None else found
-    stream = AnswerStream(question="How much leave?", passages=found, model=model)
+    stream = AnswerStream(question="How much leave?", passages=found, model=model, prompt=PROMPT)
 
     async def drain() -> str:
         return "".join([text async for text in stream.pieces()])
@@ -91,7 +93,7 @@ def test_without_passages_the_model_is_not_asked():
 def test_what_came_before_a_failure_can_be_read():
     model = FakeChatModel()
     model.enqueue("Employees have 30 days of paid leave [1].", error=ModelUnavailable("down"))
-    stream = AnswerStream(question="q", passages=passages(LEAVE), model=model)
+    stream = AnswerStream(question="q", passages=passages(LEAVE), model=model, prompt=PROMPT)
 
     async def drain() -> None:
         async for _ in stream.pieces():

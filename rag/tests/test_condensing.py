@@ -11,6 +11,7 @@ from rag.condensing import (
 )
 from rag.llm.base import ModelUnavailable
 from rag.llm.fake import FakeChatModel
+from rag.prompts.loader import load_prompt
 
 STIPEND = PastTurn(
     "What is the monthly wellness stipend?", "What is the monthly wellness stipend?", "$100"
@@ -76,7 +77,7 @@ def test_the_topic_never_makes_a_question_too_long(settings):
 
 
 def reworded(model: FakeChatModel, question: str) -> str:
-    call = condense_call(question, [STIPEND], model)
+    call = condense_call(question, [STIPEND], model, load_prompt("condense", "v1"))
     return asyncio.run(condense_by_model(call, question, [STIPEND]))
 
 
@@ -109,5 +110,5 @@ def test_a_model_that_fails_says_so():
 
 def test_an_answer_that_may_not_be_read_any_more_stays_out_of_the_prompt():
     hidden = PastTurn("Who pays?", "Who pays?", None)
-    call = condense_call("And when?", [hidden], FakeChatModel())
+    call = condense_call("And when?", [hidden], FakeChatModel(), load_prompt("condense", "v1"))
     assert "Answer:" not in call.request.messages[1].content

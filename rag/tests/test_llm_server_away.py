@@ -42,7 +42,7 @@ def clock(server, monkeypatch):
             return self.now
 
     clock = Clock()
-    monkeypatch.setattr(openai_compatible._breaker(), "_clock", clock)
+    monkeypatch.setattr(openai_compatible._breaker("local"), "_clock", clock)
     return clock
 
 
@@ -95,7 +95,7 @@ def test_the_trial_is_one_request_however_many_tries_are_allowed(server, setting
 def test_tries_end_when_the_circuit_opens_meanwhile(server, settings, clock):
     settings.LLM_MAX_RETRIES = 5
     server.scripts = [failing(500)]
-    others_fail = openai_compatible._breaker()
+    others_fail = openai_compatible._breaker("local")
 
     def pause(attempt: int, error: object) -> int:
         for _ in range(settings.LLM_CIRCUIT_FAILURES):
@@ -181,7 +181,7 @@ def test_the_circuit_of_another_model_or_server_is_another_one(server, settings,
 
 def test_a_password_in_the_address_is_no_part_of_the_circuits_name(server, settings):
     settings.LLM_BASE_URL = server.url.replace("//", "//user:hunter2@")
-    openai_compatible._breaker()
+    openai_compatible._breaker("local")
     [name] = circuit_breaker.states()
     assert "hunter2" not in name
 

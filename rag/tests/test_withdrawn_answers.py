@@ -109,10 +109,10 @@ def test_what_the_offline_answerer_was_cut_off_at_is_withheld_too(colleague, own
             searched=QUESTION,
             model="extractive",
             uses_all=False,
-            prompt_version="",
+            prompt=None,
+            parameters={},
             calls=(),
-            retrieval_ms=1,
-            total_ms=1,
+            timings={"retrieve": 1, "total": 1},
         ),
     )
     share_document(document=handbook, actor=owner, visibility="private")

@@ -47,7 +47,7 @@ class Migration(migrations.Migration):
                 ('candidate_model', models.CharField(blank=True, help_text='Empty: the same as for everybody else.', max_length=100)),
                 ('candidate_prompt', models.CharField(blank=True, help_text='Empty: the same as for everybody else.', max_length=20, verbose_name='candidate answer prompt')),
                 ('candidate_share', models.PositiveSmallIntegerField(default=0, help_text='Per cent of the new conversations that the candidate answers.', validators=[django.core.validators.MaxValueValidator(100)])),
-                ('note', models.CharField(blank=True, help_text='Why; for those who read it later.', max_length=300)),
+                ('note', models.CharField(blank=True, help_text='Why; read by those who come later.', max_length=300)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ('created_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL)),
                 ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='answer_settings', to='accounts.organization')),

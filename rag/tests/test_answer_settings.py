@@ -87,7 +87,14 @@ def test_a_message_keeps_what_it_depended_on(owner, model, settings):
         "max_tokens": settings.LLM_MAX_TOKENS,
         "context_characters": settings.LLM_CONTEXT_CHARACTERS,
     }
-    assert set(message.timings) == {"understand", "retrieve", "first_token", "write", "check", "total"}
+    assert set(message.timings) == {
+        "understand",
+        "retrieve",
+        "first_token",
+        "write",
+        "check",
+        "total",
+    }
     assert message.timings["total"] == message.total_ms
     assert [source.score > 0 for source in message.sources.all()] == [True]
 

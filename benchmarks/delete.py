@@ -96,6 +96,7 @@ def _job(lease: Any, document: Any, model: str, rng: np.random.Generator) -> Any
     """Return a document as it is when it is read and embedded."""
     from documents.chunking import Chunk
     from documents.extraction.base import ExtractedDocument, ExtractedPage
+    from rag.chunk_vectors import Embedded
     from rag.publishing import Job
 
     pages: list[ExtractedPage] = []
@@ -108,7 +109,8 @@ def _job(lease: Any, document: Any, model: str, rng: np.random.Generator) -> Any
             chunks.append(Chunk(len(chunks), page, start, start + len(text), text))
     vectors = rng.standard_normal((len(chunks), 384)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    return Job(lease, document, ExtractedDocument(tuple(pages)), chunks, model, 0.0, vectors)
+    embedded = Embedded(vectors, [rng.bytes(20) for _ in chunks])
+    return Job(lease, document, ExtractedDocument(tuple(pages)), chunks, model, 0.0, embedded)
 
 
 def _text(rng: np.random.Generator) -> str:

@@ -2,8 +2,8 @@
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from documents.extraction.base import ExtractedPage, Heading
@@ -14,6 +14,8 @@ _BLANK = re.compile(r"\s")
 _LONGEST_PATH = 300
 _FULL_ENOUGH = 0.6
 """The share of the size from which on a chunk ends before a heading, to hold one subject."""
+_A_LITTLE_LESS = 0.9
+"""Of the size that would fit if every character took as much room: some take more."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,9 @@ class Chunk:
     heading: str = ""
 
 
+Fullness = Callable[[Sequence[Chunk]], Sequence[float]]
+
+
 class _Unit(NamedTuple):  # a large page has a million
     """A sentence, or a piece of one that is longer than a chunk: what is never cut again."""
 
@@ -43,7 +48,9 @@ class _Unit(NamedTuple):  # a large page has a million
     is_heading: bool
 
 
-def chunk_pages(pages: Sequence[ExtractedPage], *, size: int, overlap: int) -> list[Chunk]:
+def chunk_pages(
+    pages: Sequence[ExtractedPage], *, size: int, overlap: int, fullness: Fullness | None = None
+) -> list[Chunk]:
     """Cut each page into chunks of at most `size` characters that overlap by at most `overlap`.
 
     Every character that is not blank is in a chunk. A chunk begins and ends with whole sentences
@@ -54,6 +61,8 @@ def chunk_pages(pages: Sequence[ExtractedPage], *, size: int, overlap: int) -> l
         size: most characters of a chunk, at least 1.
         overlap: characters of the chunk before that are repeated, in whole sentences or words; at
             most half the size is.
+        fullness: says for chunks which part of what may be embedded each takes; one that takes more
+            than 1 is cut into smaller ones, at the same kinds of places.
     """
     if size < 1:
         raise ValueError("A chunk has at least one character.")
@@ -62,18 +71,51 @@ def chunk_pages(pages: Sequence[ExtractedPage], *, size: int, overlap: int) -> l
     path = _HeadingPath()
     for page in pages:
         path.open(page)
-        for start, new_from, end in _spans(page, size, overlap):
-            heading = path.at(new_from)
-            chunks.append(
-                Chunk(len(chunks), page.number, start, end, page.text[start:end], heading)
-            )
+        cutter = _Cutter(page, path, overlap / size, fullness)
+        chunks += cutter.cut(0, len(page.text), size)
         path.close()
-    return chunks
+    return [replace(chunk, index=index) for index, chunk in enumerate(chunks)]
 
 
-def _spans(page: ExtractedPage, size: int, overlap: int) -> Iterator[tuple[int, int, int]]:
+class _Cutter:
+    """Cuts one page, whose heading path is open."""
+
+    def __init__(
+        self, page: ExtractedPage, path: "_HeadingPath", overlap: float, fullness: Fullness | None
+    ) -> None:
+        self._page = page
+        self._path = path
+        self._overlap = overlap
+        self._fullness = fullness
+
+    def cut(self, start: int, end: int, size: int) -> list[Chunk]:
+        """Return the chunks of a span, those that are too full cut again."""
+        chunks = [
+            self._chunk(*span)
+            for span in _spans(self._page, (start, end), size, round(size * self._overlap))
+        ]
+        if self._fullness is None or not chunks:
+            return chunks
+        found: list[Chunk] = []
+        for chunk, full in zip(chunks, self._fullness(chunks), strict=True):
+            length = chunk.end - chunk.start
+            if full <= 1 or length == 1:
+                found.append(chunk)
+            else:
+                fitting = min(length - 1, int(length / full * _A_LITTLE_LESS))
+                found += self.cut(chunk.start, chunk.end, max(1, fitting))
+        return found
+
+    def _chunk(self, start: int, new_from: int, end: int) -> Chunk:
+        page = self._page
+        return Chunk(0, page.number, start, end, page.text[start:end], self._path.at(new_from))
+
+
+def _spans(
+    page: ExtractedPage, within: tuple[int, int], size: int, overlap: int
+) -> Iterator[tuple[int, int, int]]:
     """Yield start, first character of text that is new and no heading, and end of each chunk."""
-    units = _units(page, size)
+    units = _units(page, within, size)
     first = 0
     start = units[0].start if units else 0
     while first < len(units):
@@ -143,12 +185,12 @@ def _word_start(text: str, earliest: int, end: int, otherwise: int) -> int:
     return start if start < end else otherwise
 
 
-def _units(page: ExtractedPage, size: int) -> list[_Unit]:
-    """Return the page's sentences, the longest ones in pieces."""
+def _units(page: ExtractedPage, within: tuple[int, int], size: int) -> list[_Unit]:
+    """Return the sentences of a span of the page, the longest ones in pieces."""
     lines = [(heading.offset, _line_end(page.text, heading)) for heading in page.headings]
     starts = [start for start, _ in lines]
     units = []
-    for start, end in sentences(page.text):
+    for start, end in sentences(page.text, *within):
         place = bisect_right(starts, start) - 1
         is_heading = place >= 0 and start < lines[place][1]
         units += [_Unit(a, b, is_heading) for a, b in _pieces(page.text, start, end, size)]

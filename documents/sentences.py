@@ -49,19 +49,19 @@ _MONTHS = frozenset(
 )
 
 
-def sentences(text: str) -> list[tuple[int, int]]:
-    """Return the spans of the sentences, in order, without blanks at their ends.
+def sentences(text: str, start: int = 0, end: int | None = None) -> list[tuple[int, int]]:
+    """Return the spans of the sentences of text[start:end], in order, without outer blanks.
 
     Every character that is not blank is in exactly one span.
     """
     spans = []
-    for line in _LINE.finditer(text):
-        start = line.start()
-        for end in (*_ends(text, line.start(), line.end()), line.end()):
-            first, last = _without_blanks(text, start, end)
+    for line in _LINE.finditer(text, start, len(text) if end is None else end):
+        begin = line.start()
+        for stop in (*_ends(text, line.start(), line.end()), line.end()):
+            first, last = _without_blanks(text, begin, stop)
             if first < last:
                 spans.append((first, last))
-            start = end
+            begin = stop
     return spans
 
 

@@ -5,10 +5,9 @@ from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from documents.fair_order import Person
-from rag.embedding.base import Vectors
+from rag.chunk_vectors import Embedded, joined
+from rag.embedding.base import Vector
 from rag.publishing import Job
 
 # Chunks of one person that go into a call before the next person's turn.
@@ -17,11 +16,17 @@ SHARE = 64
 
 @dataclass
 class Work:
-    """A document that is read: how many of its chunks are given out, and the vectors so far."""
+    """A document that is read: how many of its chunks are given out, and the vectors so far.
+
+    Attributes:
+        known: the vectors by the digest of their text: what the document says again is not
+            computed again.
+    """
 
     job: Job
     given: int = 0
-    vectors: list[Vectors] = field(default_factory=list)
+    embedded: list[Embedded] = field(default_factory=list)
+    known: dict[bytes, Vector] = field(default_factory=dict)
 
     @property
     def left(self) -> int:
@@ -34,12 +39,13 @@ class Work:
         self.given = min(start + most, len(self.job.chunks))
         return Slice(self, start, self.given)
 
-    def take(self, vectors: Vectors) -> bool:
+    def take(self, embedded: Embedded) -> bool:
         """Keep the vectors of the slice that was given out; True when they are all there."""
-        self.vectors.append(vectors)
-        if sum(map(len, self.vectors)) < len(self.job.chunks):
+        self.embedded.append(embedded)
+        self.known.update(zip(embedded.digests, embedded.vectors, strict=True))
+        if sum(len(part.digests) for part in self.embedded) < len(self.job.chunks):
             return False
-        self.job.vectors = np.concatenate(self.vectors)
+        self.job.embedded = joined(self.embedded)
         return True
 
 

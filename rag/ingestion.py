@@ -13,19 +13,18 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from logging import getLogger
 
-import numpy as np
 from django.db import OperationalError, connection
 
 from documents import leases
 from documents.models import Document
 from knowledge.lib.faults import FaultPoint, passing
-from rag.embedding.base import Vectors
-from rag.embedding.registry import get_embedder
-from rag.embedding.texts import embedding_text
+from rag.chunk_vectors import Embedded, Wanted, embed
+from rag.document_failures import record_failure, request_of
+from rag.embedding.texts import ChunkText
 from rag.fair_batches import Slice, Work
 from rag.heartbeat import Heartbeat
 from rag.publishing import Job, ModelChanged, publish_together
-from rag.reading import ReadAhead, record_failure, request_of
+from rag.reading import ReadAhead
 
 logger = getLogger("knowledge.ingestion")
 
@@ -72,7 +71,7 @@ def _embed(batch: Sequence[Slice], ahead: ReadAhead, heartbeat: Heartbeat) -> li
     _report_progress(batch)
     try:
         with heartbeat.step():
-            vectors = _vectors(batch)
+            embedded = _embedded(batch)
     except Exception as error:  # the task's edge
         if len(batch) == 1:
             ahead.drop(batch[0].work, error)
@@ -82,20 +81,25 @@ def _embed(batch: Sequence[Slice], ahead: ReadAhead, heartbeat: Heartbeat) -> li
     complete, first = [], 0
     for piece in batch:
         count = piece.end - piece.start
-        if piece.work.take(vectors[first : first + count]):
+        if piece.work.take(embedded.part(first, first + count)):
             complete.append(piece.job)
         first += count
     return complete
 
 
-def _vectors(batch: Sequence[Slice]) -> Vectors:
+def _embedded(batch: Sequence[Slice]) -> Embedded:
     """Embed the chunks of all documents in one call."""
-    return get_embedder(batch[0].job.model).embed_passages(
+    return embed(
         [
-            embedding_text(piece.job.document.display_title, chunk.heading, chunk.text)
+            Wanted(
+                piece.job.document.organization_id,
+                ChunkText(piece.job.document.display_title, chunk.heading, chunk.text),
+                piece.work.known,
+            )
             for piece in batch
             for chunk in piece.job.chunks[piece.start : piece.end]
-        ]
+        ],
+        batch[0].job.model,
     )
 
 
@@ -138,15 +142,14 @@ def _published(group: Sequence[Job], heartbeat: Heartbeat) -> list[Job]:
             for job in group:
                 if job.model != change.model:
                     job.model = change.model
-                    job.vectors = _embed_anew(job, heartbeat)
+                    _embed_anew(job, heartbeat)
 
 
-def _embed_anew(job: Job, heartbeat: Heartbeat) -> Vectors:
-    work, parts = Work(job), []
+def _embed_anew(job: Job, heartbeat: Heartbeat) -> None:
+    work = Work(job)
     while work.left:
         with heartbeat.step():
-            parts.append(_vectors([work.give(EMBED_SIZE)]))
-    return np.concatenate(parts)
+            work.take(_embedded([work.give(EMBED_SIZE)]))
 
 
 def _groups(jobs: Sequence[Job]) -> Iterator[list[Job]]:

@@ -13,7 +13,7 @@ from documents.leases import Lease
 from documents.models import Document, DocumentChunk, Page
 from documents.removal import delete_text
 from knowledge.lib.faults import FaultPoint, passing
-from rag.embedding.base import Vectors
+from rag.chunk_vectors import Embedded
 from rag.index.registry import get_lexical_index
 from rag.index.versions import get_state, record_changes
 from rag.models import ChunkEmbedding
@@ -29,7 +29,7 @@ class Job:
     chunks: list[Chunk]
     model: str
     started: float
-    vectors: Vectors | None = None
+    embedded: Embedded | None = None
 
 
 class ModelChanged(Exception):
@@ -146,15 +146,10 @@ def _write(organization_id: uuid.UUID, jobs: Sequence[Job]) -> None:
 def _embeddings(
     organization_id: uuid.UUID, job: Job, rows: Sequence[DocumentChunk]
 ) -> list[ChunkEmbedding]:
-    if job.vectors is None:
+    if job.embedded is None:
         raise ValueError("publish before embed")
+    if len(job.embedded.digests) != len(rows):
+        raise ValueError("as many vectors as chunks")
     return [
-        ChunkEmbedding(
-            organization_id=organization_id,
-            document=job.document,
-            chunk=row,
-            model=job.model,
-            vector=vector.astype("<f4").tobytes(),
-        )
-        for row, vector in zip(rows, job.vectors, strict=True)
+        job.embedded.row(place, row, organization_id, job.model) for place, row in enumerate(rows)
     ]

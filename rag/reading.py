@@ -4,7 +4,6 @@ import threading
 import time
 import uuid
 from collections import Counter
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from logging import getLogger
 from pathlib import Path
@@ -25,8 +24,9 @@ from documents.extraction.runner import extract_file
 from documents.fair_order import Passed
 from documents.leases import Lease
 from documents.models import Document
-from knowledge.lib import context
 from knowledge.lib.faults import FaultPoint, passing
+from rag.chunk_vectors import fullness
+from rag.document_failures import record_failure, request_of
 from rag.fair_batches import FairBatches, Slice, Work
 from rag.heartbeat import Heartbeat
 from rag.index.versions import get_state
@@ -47,9 +47,6 @@ CLAIM_SIZE = 4
 # waits for a batch to fill up.
 LOOK_EVERY_S = 0.5
 FILL_UP_S = 0.05
-
-UNEXPECTED = "Something went wrong on our side while reading this file. It will be tried again."
-BUSY = "The system was busy. The file will be tried again."
 
 
 class ReadAhead:
@@ -243,14 +240,17 @@ def read(lease: Lease) -> Job | None:
                 return None  # deleted meanwhile
             extracted = _extract(document)
             document.title = extracted.title[:255]
+            model = get_state(document.organization_id).model
             chunks = chunk_pages(
-                extracted.pages, size=settings.CHUNK_SIZE, overlap=settings.CHUNK_OVERLAP
+                extracted.pages,
+                size=settings.CHUNK_SIZE,
+                overlap=settings.CHUNK_OVERLAP,
+                fullness=fullness(model, document.display_title),
             )
             if not chunks:
                 raise DocumentFailure("This file has no text in it.", code="empty")
             extracted = _with_attachments_stored(lease, document, extracted)
             passing(FaultPoint.INGEST_READ)
-            model = get_state(document.organization_id).model
             return Job(lease, document, extracted, chunks, model, started)
         except Exception as error:  # the task's edge: recorded on the row and shown
             record_failure(lease, error)
@@ -280,40 +280,3 @@ def _with_attachments_stored(
     """Make documents of the files inside it; their bytes do not wait in memory for the model."""
     left_out = store_attachments(lease=lease, document=document, attachments=extracted.attachments)
     return replace(extracted, attachments=(), warnings=(*extracted.warnings, *left_out))
-
-
-def record_failure(lease: Lease, error: Exception) -> None:
-    """Write on the row, if it is still this worker's, why the document failed."""
-    failure = _failure(error)
-    fields = {
-        "document_id": str(lease.document_id),
-        "code": failure.code,
-        "attempt": lease.attempt,
-    }
-    with request_of(lease):
-        try:
-            again = leases.fail(lease, failure)
-        except OperationalError:
-            # The lease ends by itself, and the document is taken once more.
-            logger.warning("failure not recorded", extra=fields)
-            return
-        if again is None:
-            return  # deleted meanwhile, or with another worker
-        if failure.code == "unexpected":
-            logger.error("ingestion error", exc_info=error)
-        logger.warning("document failed", extra={**fields, "again": again})
-
-
-def request_of(lease: Lease) -> AbstractContextManager[context.RequestContext]:
-    """Log under the id of the request that uploaded the document."""
-    return context.bind(context.RequestContext(request_id=lease.request_id))
-
-
-def _failure(error: Exception) -> DocumentFailure:
-    if isinstance(error, DocumentFailure):
-        return error
-    if isinstance(error, OperationalError):
-        # Locked for longer than the busy time-out: no fault of the document.
-        is_locked = "locked" in str(error)
-        return DocumentFailure(BUSY, code="busy", may_pass=True, counts=not is_locked)
-    return DocumentFailure(UNEXPECTED, code="unexpected", may_pass=True)

@@ -11,9 +11,8 @@ from documents.models import Document, DocumentChunk
 from documents.querysets import DocumentChunkQuerySet
 from knowledge.lib.faults import FaultPoint, passing
 from rag.change_leases import ChangeLease
-from rag.embedding.base import Vectors
-from rag.embedding.registry import get_embedder
-from rag.embedding.texts import embedding_text
+from rag.chunk_vectors import Embedded, Wanted, embed
+from rag.embedding.texts import ChunkText
 from rag.index.versions import NO_DOCUMENT, get_state, record_changes
 from rag.models import ChunkEmbedding, ModelChange, OrganizationIndex
 
@@ -38,21 +37,25 @@ def chunks_without_vector(organization_id: uuid.UUID, model: str) -> DocumentChu
     )
 
 
-def embed_chunks(chunks: Sequence[DocumentChunk], model: str) -> Vectors:
-    """Compute the vectors of chunks as ingestion does; shape (len(chunks), dimension).
+def embed_chunks(chunks: Sequence[DocumentChunk], model: str) -> Embedded:
+    """Return the vectors of chunks as ingestion does.
 
     Args:
         chunks: with their documents, of which the title is part of what is embedded.
     """
-    return get_embedder(model).embed_passages(
+    return embed(
         [
-            embedding_text(chunk.document.display_title, chunk.heading, chunk.text)
+            Wanted(
+                chunk.document.organization_id,
+                ChunkText(chunk.document.display_title, chunk.heading, chunk.text),
+            )
             for chunk in chunks
-        ]
+        ],
+        model,
     )
 
 
-def write_vectors(chunks: Sequence[DocumentChunk], vectors: Vectors, model: str) -> list[int]:
+def write_vectors(chunks: Sequence[DocumentChunk], embedded: Embedded, model: str) -> list[int]:
     """Store the vectors of chunks that still exist and lack one, in the caller's transaction.
 
     Returns:
@@ -64,14 +67,8 @@ def write_vectors(chunks: Sequence[DocumentChunk], vectors: Vectors, model: str)
         .values_list("pk", flat=True)
     )
     ChunkEmbedding.objects.bulk_create(
-        ChunkEmbedding(
-            organization_id=chunk.document.organization_id,
-            document_id=chunk.document_id,
-            chunk=chunk,
-            model=model,
-            vector=vector.astype("<f4").tobytes(),
-        )
-        for chunk, vector in zip(chunks, vectors, strict=True)
+        embedded.row(place, chunk, chunk.document.organization_id, model)
+        for place, chunk in enumerate(chunks)
         if chunk.pk in lacking
     )
     return sorted(lacking)
@@ -96,10 +93,10 @@ def embed_next(lease: ChangeLease) -> int | None:
             return None
         start_round(lease)
         return 0
-    vectors = embed_chunks(chunks, change.model)
+    embedded = embed_chunks(chunks, change.model)
     with transaction.atomic():
         # Locks are taken in the order of publishing and deleting: chunks, index, then the change.
-        written = write_vectors(chunks, vectors, change.model)
+        written = write_vectors(chunks, embedded, change.model)
         lease.lock()
         if written and _may_be_loaded(change):
             record_changes(change.organization_id, _documents(chunks, written))

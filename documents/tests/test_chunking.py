@@ -37,6 +37,11 @@ sizes = st.integers(1, 600)
 overlaps = st.integers(0, 700)
 
 
+def tokens(text: str) -> int:
+    """Count as no tokenizer does exactly, and each a little: much for some characters."""
+    return sum(1 if c.isascii() else 3 if c.isalpha() else 7 for c in text if not c.isspace())
+
+
 def page_of(chunk: Chunk, all_pages: list[ExtractedPage]) -> str:
     return next(page.text for page in all_pages if page.number == chunk.page)
 
@@ -158,6 +163,49 @@ def test_a_path_that_is_too_long_keeps_its_nearest_headings() -> None:
     assert chunk.heading == f"{'B' * 200} > {'C' * 50}"
     page = headed(1, (1, "A" * 400), (0, "Text."))
     assert len(chunk_pages([page], size=500, overlap=100)[0].heading) == 300
+
+
+@given(pages(), sizes, overlaps, st.integers(7, 200))
+def test_no_chunk_is_fuller_than_allowed_and_no_character_is_lost(pages, size, overlap, most):
+    chunks = chunk_pages(
+        pages,
+        size=size,
+        overlap=overlap,
+        fullness=lambda found: [tokens(chunk.text) / most for chunk in found],
+    )
+    assert [chunk.index for chunk in chunks] == list(range(len(chunks)))
+    covered: dict[int, set[int]] = {page.number: set() for page in pages}
+    for chunk in chunks:
+        assert tokens(chunk.text) <= most
+        assert chunk.text == page_of(chunk, pages)[chunk.start : chunk.end]
+        assert len(chunk.text) <= size
+        covered[chunk.page].update(range(chunk.start, chunk.end))
+    for page in pages:
+        outside = set(range(len(page.text))) - covered[page.number]
+        assert all(page.text[place].isspace() for place in outside)
+
+
+@given(pages(), sizes, overlaps)
+def test_chunks_that_are_not_too_full_are_cut_as_without_a_measure(pages, size, overlap):
+    plain = chunk_pages(pages, size=size, overlap=overlap)
+    measured = chunk_pages(
+        pages, size=size, overlap=overlap, fullness=lambda found: [1.0 for _ in found]
+    )
+    assert measured == plain
+
+
+def test_a_chunk_that_is_too_full_is_cut_at_a_sentence_end_below_its_heading() -> None:
+    page = headed(1, (1, "Leave"), (0, "Thirty days are paid. Ten days are not."))
+    chunks = chunk_pages(
+        [page],
+        size=500,
+        overlap=0,
+        fullness=lambda found: [len(chunk.text) / 34 for chunk in found],
+    )
+    assert [(chunk.text, chunk.heading) for chunk in chunks] == [
+        ("Leave\n\nThirty days are paid.", "Leave"),
+        ("Ten days are not.", "Leave"),
+    ]
 
 
 def test_no_pages_and_blank_pages_give_no_chunks() -> None:

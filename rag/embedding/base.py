@@ -10,6 +10,10 @@ import numpy.typing as npt
 from knowledge.lib.overload import Gate
 
 Vectors = npt.NDArray[np.float32]
+Vector = Vectors  # one, of shape (dimension,)
+
+# Texts whose word pieces are in memory at a time: some 10 kB each.
+_COUNT_SIZE = 256
 
 
 class Embedder(ABC):
@@ -18,7 +22,8 @@ class Embedder(ABC):
     Attributes:
         name: what the embeddings are stored under; vectors of different names never mix.
         dimension: length of a vector.
-        max_tokens: longest input in word pieces; what is longer would be cut silently.
+        max_tokens: longest input in word pieces, those counted that the model adds itself; what is
+            longer is cut silently.
         packages: what has to be installed for it, as import names.
         stands_in: whether it is for tests alone: administrators are not offered it.
         gate: where calls wait for their turn; None where any number may run at once.
@@ -57,6 +62,16 @@ class Embedder(ABC):
             vector: Vectors = self._checked(self._embed_query(text)[None, :], 1)[0]
         return vector
 
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Return how many word pieces each passage has for the model, what it adds included.
+
+        Without waiting for a turn: it takes a hundredth of the time of an embedding.
+        """
+        counts: list[int] = []
+        for first in range(0, len(texts), _COUNT_SIZE):
+            counts += self._count_tokens(texts[first : first + _COUNT_SIZE])
+        return counts
+
     def use_threads(self, count: int) -> None:  # noqa: B027
         """Compute with so many threads from now on, process-wide; a remote model ignores it."""
 
@@ -80,6 +95,10 @@ class Embedder(ABC):
             raise ValueError(f"{self.name} gave a vector that is not finite or has no length")
         unit: Vectors = vectors / norms
         return unit
+
+    @abstractmethod
+    def _count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Count, from several threads at once."""
 
     @abstractmethod
     def _embed_passages(self, texts: Sequence[str]) -> Vectors:

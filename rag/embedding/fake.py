@@ -30,6 +30,9 @@ class FakeEmbedder(Embedder):
         self.history.extend(texts)
         return np.stack([self._vector(text) for text in texts])
 
+    def _count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return [2 + len(_WORD.findall(text)) for text in texts]
+
     def _embed_query(self, text: str) -> Vectors:
         self.history.append(text)
         return self._vector(text)

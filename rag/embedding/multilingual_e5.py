@@ -14,7 +14,7 @@ from rag.embedding.local_models import PROBES, check_weights, load_in_precision,
 from rag.embedding.packed_weights import PackedWeights, Vocabulary
 
 if TYPE_CHECKING:
-    from tokenizers import Tokenizer
+    from tokenizers import Encoding, Tokenizer
     from torch.nn import Module
 
 logger = getLogger("knowledge.embedding")
@@ -41,7 +41,7 @@ class MultilingualE5Embedder(Embedder):
         path = _weights_path()
         check_weights(path, WEIGHTS_SHA256)
         self._weights = PackedWeights(path)
-        self._tokenizer = _tokenizer(self._weights.vocabulary, self.max_tokens)
+        self._tokenizer = _tokenizer(self._weights.vocabulary)
         self._model, self.precision = load_in_precision(
             self._load, lambda model: self._encode(model, PASSAGE, PROBES)
         )
@@ -62,16 +62,28 @@ class MultilingualE5Embedder(Embedder):
 
     def _encode(self, model: "Module", prefix: str, texts: Sequence[str]) -> Vectors:
         """Encode in batches of like length, so that little is padded."""
-        encodings = self._tokenizer.encode_batch(
-            [_cleaned(prefix + text, self._weights.vocabulary) for text in texts]
-        )
-        tokens = [encoding.ids for encoding in encodings]
+        tokens = [self._cut(encoding.ids) for encoding in self._tokenized(prefix, texts)]
         order = sorted(range(len(texts)), key=lambda n: len(tokens[n]))
         vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
         for start in range(0, len(order), BATCH_SIZE):
             places = order[start : start + BATCH_SIZE]
             vectors[places] = self._encode_batch(model, [tokens[n] for n in places])
         return vectors
+
+    def _count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return [len(encoding) for encoding in self._tokenized(PASSAGE, texts)]
+
+    def _tokenized(self, prefix: str, texts: Sequence[str]) -> "list[Encoding]":
+        cleaned = [_cleaned(prefix + text, self._weights.vocabulary) for text in texts]
+        return self._tokenizer.encode_batch_fast(cleaned)
+
+    def _cut(self, tokens: list[int]) -> list[int]:
+        """Return as many as the model reads, with the one that ends the text."""
+        return (
+            tokens
+            if len(tokens) <= self.max_tokens
+            else tokens[: self.max_tokens - 1] + tokens[-1:]
+        )
 
     def _encode_batch(self, model: Any, tokens: Sequence[Sequence[int]]) -> Vectors:
         """Return the mean of the last layer over each text's tokens."""
@@ -129,7 +141,7 @@ def _cleaned(text: str, vocabulary: Vocabulary) -> str:
     return " ".join(text.translate(vocabulary.replacements).split())
 
 
-def _tokenizer(vocabulary: Vocabulary, max_tokens: int) -> "Tokenizer":
+def _tokenizer(vocabulary: Vocabulary) -> "Tokenizer":
     """Make the SentencePiece tokenizer that the vocabulary is of."""
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
@@ -143,7 +155,6 @@ def _tokenizer(vocabulary: Vocabulary, max_tokens: int) -> "Tokenizer":
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(_SPACE, prepend_scheme="always", split=True)
     begin, end = ((f"\ufdd0{n}", n) for n in (vocabulary.begin, vocabulary.end))
     tokenizer.post_processor = processors.BertProcessing(end, begin)
-    tokenizer.enable_truncation(max_tokens)
     return tokenizer
 
 

@@ -14,6 +14,7 @@ from rag.embedding.local_models import PROBES, check_weights, load_in_precision,
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
+    from tokenizers import Tokenizer
 
 logger = getLogger("knowledge.embedding")
 
@@ -36,6 +37,7 @@ class MiniLMEmbedder(Embedder):
             self._load, lambda model: self._encode(model, list(PROBES))
         )
         logger.info("model loaded", extra={"model": self.name, "precision": self.precision})
+        self._counter = _counter(self._model.tokenizer)
         self.use_threads(settings.EMBEDDING_THREADS or 1)
 
     def use_threads(self, count: int) -> None:
@@ -63,6 +65,9 @@ class MiniLMEmbedder(Embedder):
             vector: Vectors = states.float().mean(dim=0).numpy()
         return vector
 
+    def _count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return [len(encoding) for encoding in self._counter.encode_batch_fast(texts)]
+
     def _encode(self, model: "SentenceTransformer", texts: list[str]) -> Vectors:
         # encode() sorts by length, so that a batch pads little, and gives the input's order back.
         vectors: Vectors = model.encode(
@@ -81,3 +86,17 @@ class MiniLMEmbedder(Embedder):
         path = Path(get_model_path())
         check_weights(path / "model.safetensors", WEIGHTS_SHA256)
         return SentenceTransformer(str(path), device="cpu", local_files_only=True)
+
+
+def _counter(tokenizer: Any) -> "Tokenizer":
+    """Return a copy of the model's tokenizer that cuts nothing.
+
+    A copy, since the model sets its own to cut and to pad for each call, which two threads must
+    not do at once.
+    """
+    from tokenizers import Tokenizer
+
+    counter: Tokenizer = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+    counter.no_truncation()
+    counter.no_padding()
+    return counter

@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 
 from accounts.models import Organization
 from documents.models import Document, DocumentChunk
+from rag.chunk_vectors import Embedded
 from rag.embedding.registry import get_embedder
 from rag.index.versions import get_state, record_changes
 from rag.integrity import rows
@@ -78,39 +79,30 @@ def _embed_again(organization_id: uuid.UUID, model: str, chunk_ids: Sequence[int
             .select_related("document")
             .order_by("pk")
         )
-        vectors = embed_chunks(chunks, model)
-        fresh = {
-            chunk.pk: (chunk.text, vector.astype("<f4").tobytes())
-            for chunk, vector in zip(chunks, vectors, strict=True)
-        }
-        done += _replace(organization_id, model, fresh)
+        done += _replace(organization_id, model, chunks, embed_chunks(chunks, model))
     return done
 
 
 @transaction.atomic
-def _replace(organization_id: uuid.UUID, model: str, fresh: dict[int, tuple[str, bytes]]) -> int:
+def _replace(
+    organization_id: uuid.UUID, model: str, embedded_of: Sequence[DocumentChunk], embedded: Embedded
+) -> int:
     # Locked in the order of a publish: the documents, then the index.
+    place = {chunk.pk: n for n, chunk in enumerate(embedded_of)}
     documents = Document.objects.select_for_update(of=("self",)).filter(
-        chunks__in=list(fresh), organization_id=organization_id
+        chunks__in=list(place), organization_id=organization_id
     )
     locked = {document.pk for document in documents.completed()}
     if not OrganizationIndex.objects.filter(pk=organization_id, model=model).exists():
         return 0
     chunks = [
         chunk
-        for chunk in DocumentChunk.objects.filter(pk__in=list(fresh), document__in=locked)
-        if chunk.text == fresh[chunk.pk][0]
+        for chunk in DocumentChunk.objects.filter(pk__in=list(place), document__in=locked)
+        if chunk.text == embedded_of[place[chunk.pk]].text
     ]
     ChunkEmbedding.objects.filter(chunk__in=chunks, model=model).delete()
     ChunkEmbedding.objects.bulk_create(
-        ChunkEmbedding(
-            organization_id=organization_id,
-            document_id=chunk.document_id,
-            chunk=chunk,
-            model=model,
-            vector=fresh[chunk.pk][1],
-        )
-        for chunk in chunks
+        embedded.row(place[chunk.pk], chunk, organization_id, model) for chunk in chunks
     )
     if chunks:
         record_changes(organization_id, sorted({chunk.document_id for chunk in chunks}))

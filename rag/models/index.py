@@ -67,6 +67,13 @@ class ChunkEmbedding(models.Model):
     chunk = models.ForeignKey(DocumentChunk, on_delete=models.CASCADE, related_name="embeddings")
     model = models.CharField(max_length=100)
     vector = models.BinaryField(help_text="float32, little endian, unit length.")
+    text_digest = models.BinaryField(
+        max_length=20,
+        null=True,
+        editable=False,
+        help_text="Of the text that it was computed from: an equal text takes the vector over. Rows"
+        " of earlier versions have none.",
+    )
 
     objects = ChunkEmbeddingQuerySet.as_manager()
 
@@ -75,7 +82,12 @@ class ChunkEmbedding(models.Model):
             models.UniqueConstraint(fields=["chunk", "model"], name="chunk_embedding_unique")
         ]
         indexes = [
-            models.Index(fields=["organization", "model", "id"], name="embedding_index_order")
+            models.Index(fields=["organization", "model", "id"], name="embedding_index_order"),
+            models.Index(
+                fields=["organization", "model", "text_digest"],
+                condition=models.Q(text_digest__isnull=False),
+                name="embedding_of_text",
+            ),
         ]
 
     def __str__(self) -> str:

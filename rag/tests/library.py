@@ -8,7 +8,9 @@ from documents.chunking import Chunk
 from documents.extraction.base import ExtractedDocument, ExtractedPage
 from documents.leases import claim
 from documents.models import Document
+from rag.chunk_vectors import Embedded
 from rag.embedding.registry import get_embedder
+from rag.embedding.texts import text_digest
 from rag.index.versions import get_state
 from rag.publishing import Job, publish
 
@@ -73,5 +75,5 @@ def job_of(document: Document, lease, *texts: str) -> Job:
         chunks,
         model,
         time.monotonic(),
-        get_embedder(model).embed_passages(texts),
+        Embedded(get_embedder(model).embed_passages(texts), [text_digest(text) for text in texts]),
     )

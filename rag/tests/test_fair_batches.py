@@ -11,6 +11,7 @@ from documents.chunking import Chunk
 from documents.extraction.base import ExtractedDocument
 from documents.fair_order import Person
 from documents.leases import Lease
+from rag.chunk_vectors import Embedded
 from rag.fair_batches import SHARE, FairBatches, Work
 from rag.publishing import Job
 
@@ -112,6 +113,6 @@ def test_the_vectors_of_all_parts_become_the_documents_in_order():
     for first, last, complete in ((0, 2, False), (2, 5, True)):
         each.give(last - first)
         rows = np.arange(first, last, dtype=np.float32)[:, None]
-        assert each.take(rows) is complete
-    assert each.job.vectors is not None
-    assert each.job.vectors[:, 0].tolist() == [0, 1, 2, 3, 4]
+        assert each.take(Embedded(rows, [bytes([n]) for n in range(first, last)])) is complete
+    assert each.job.embedded is not None
+    assert each.job.embedded.vectors[:, 0].tolist() == [0, 1, 2, 3, 4]

@@ -98,7 +98,7 @@ def test_what_may_pass_waits_and_is_tried_again(owner, monkeypatch):
     def busy(_jobs):
         raise OperationalError("database is locked")
 
-    monkeypatch.setattr(ingestion, "_vectors", busy)
+    monkeypatch.setattr(ingestion, "_embedded", busy)
     ingest_waiting()
     document.refresh_from_db()
     assert (document.status, document.error_code) == ("uploaded", "busy")

@@ -14,7 +14,7 @@ from documents.models import Document
 from documents.services import upload_document
 from documents.tests.made_files import REAL_FILES
 from knowledge.lib.errors import AppError
-from rag import ingestion, reading
+from rag import document_failures, ingestion, reading
 from rag.heartbeat import Heartbeat
 from rag.ingestion import ingest_waiting
 from rag.models import IndexChange
@@ -65,7 +65,7 @@ def test_a_page_that_comes_meanwhile_is_in_the_next_call_of_the_model(
     for number in range(60):
         upload(owner, f"Fact {number} of many. " * 400, f"{number}.txt")  # some 20 chunks each
     calls: list[set[str]] = []
-    real = ingestion._vectors
+    real = ingestion._embedded
 
     def vectors(batch):
         calls.append({piece.job.document.filename for piece in batch})
@@ -74,7 +74,7 @@ def test_a_page_that_comes_meanwhile_is_in_the_next_call_of_the_model(
             assert arrival.wait(LIMIT_S), "it is not even read while the model is busy"
         return real(batch)
 
-    monkeypatch.setattr(ingestion, "_vectors", vectors)
+    monkeypatch.setattr(ingestion, "_embedded", vectors)
     ingest_waiting()
     assert set(statuses().values()) == {"completed"}
     assert calls[2] == {"newcomer.txt"}
@@ -183,7 +183,7 @@ def test_one_person_keeps_no_more_readers_busy_than_leave_some_to_others(owner, 
 def test_a_text_that_the_model_fails_on_takes_no_other_document_with_it(
     owner, monkeypatch, settings
 ):
-    real = ingestion._vectors
+    real = ingestion._embedded
     tried = []
 
     def vectors(batch):
@@ -193,7 +193,7 @@ def test_a_text_that_the_model_fails_on_takes_no_other_document_with_it(
             raise ValueError("not a number")
         return real(batch)
 
-    monkeypatch.setattr(ingestion, "_vectors", vectors)
+    monkeypatch.setattr(ingestion, "_embedded", vectors)
     upload(owner, "poison", "bad.txt")
     good = {f"{number}.txt" for number in range(9)}
     for name in good:
@@ -204,18 +204,18 @@ def test_a_text_that_the_model_fails_on_takes_no_other_document_with_it(
     assert statuses() == {**dict.fromkeys(good, "completed"), "bad.txt": "failed"}
     bad = Document.objects.get(filename="bad.txt")
     assert bad.attempts == tried.count(1) == settings.INGEST_MAX_ATTEMPTS
-    assert bad.error_message == reading.UNEXPECTED
+    assert bad.error_message == document_failures.UNEXPECTED
 
 
 def test_a_large_document_that_fails_in_the_middle_is_given_up_whole(owner, monkeypatch):
-    real = ingestion._vectors
+    real = ingestion._embedded
 
     def vectors(batch):
         if any(piece.start > 0 for piece in batch):
             raise DocumentFailure("This text is too odd.", code="odd")
         return real(batch)
 
-    monkeypatch.setattr(ingestion, "_vectors", vectors)
+    monkeypatch.setattr(ingestion, "_embedded", vectors)
     upload(owner, "A sentence of the handbook. " * 9_000, "handbook.txt")
     upload(owner, "Small.", "small.txt")
     ingest_waiting()

@@ -11,6 +11,7 @@ from documents.leases import claim as claim_documents
 from documents.models import Document, DocumentChunk
 from documents.services import delete_documents
 from rag import change_leases, reembedding
+from rag.chunk_vectors import Embedded
 from rag.embedding.registry import get_embedder
 from rag.index.faiss_index import FaissIndex
 from rag.index.scope import Scope
@@ -152,7 +153,8 @@ def test_an_ingestion_that_began_before_the_switch_publishes_with_the_new_model(
     assert refusal.value.model == NEW
     assert not DocumentChunk.objects.exists()
     assert get_state(organization.pk).version == 1  # of the switch alone
-    job.model, job.vectors = NEW, get_embedder(NEW).embed_passages(["in flight"])
+    job.model = NEW
+    job.embedded = Embedded(get_embedder(NEW).embed_passages(["in flight"]), [b"in flight"])
     assert publish(job)
     assert reader.finds() == vectors_of(NEW) == {"in flight"}
 

@@ -154,6 +154,9 @@ class OneAtATime(Embedder):
         self.may_go.wait(LIMIT_S)
         return np.ones((len(texts), 2), dtype=np.float32)
 
+    def _count_tokens(self, texts):
+        return [1 for _ in texts]
+
 
 def wait_for(condition) -> None:
     tick = threading.Event()

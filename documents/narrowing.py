@@ -61,3 +61,7 @@ class Narrowing:
             "collection": self.collection,
             "documents": [str(key) for key in self.documents],
         }
+
+
+EVERYTHING = Narrowing()
+"""The choice of whatever a person may see."""

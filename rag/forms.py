@@ -1,8 +1,13 @@
 """What the chat pages are sent."""
 
+import uuid
+
 from django import forms
 from django.conf import settings
+from django.http import QueryDict
 
+from documents.labels import MAX_COLLECTION_CHARACTERS, MAX_TAG_CHARACTERS, MAX_TAGS
+from documents.narrowing import MOST_DOCUMENTS, Narrowing
 from rag.models import Message
 from rag.services.feedback import COMMENT_CHARACTERS
 
@@ -26,6 +31,24 @@ class QuestionForm(forms.Form):
         return query
 
 
+class NarrowingForm(forms.Form):
+    """Which documents to ask: what makes no sense is as if it were not there."""
+
+    collection = forms.CharField(required=False, max_length=MAX_COLLECTION_CHARACTERS)
+
+    @property
+    def narrowing(self) -> Narrowing:
+        """Return the choice."""
+        self.is_valid()
+        assert isinstance(self.data, QueryDict)  # noqa: S101  for the type checker
+        keys = map(_uuid_or_none, self.data.getlist("document")[:MOST_DOCUMENTS])
+        return Narrowing.of(
+            tags=[tag[:MAX_TAG_CHARACTERS] for tag in self.data.getlist("tag")[:MAX_TAGS]],
+            collection=self.cleaned_data.get("collection", ""),
+            documents=[key for key in keys if key is not None],
+        )
+
+
 class RenameForm(forms.Form):
     """A conversation's title."""
 
@@ -39,6 +62,13 @@ class FeedbackForm(forms.Form):
 
     rating = forms.ChoiceField(choices=Message.Rating.choices, required=False)
     comment = forms.CharField(max_length=COMMENT_CHARACTERS, required=False)
+
+
+def _uuid_or_none(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
 
 
 def first_error(form: forms.BaseForm) -> str:

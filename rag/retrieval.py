@@ -12,6 +12,7 @@ from django.conf import settings
 
 from accounts.models import User
 from documents.models import Document, DocumentChunk
+from documents.narrowing import EVERYTHING, Narrowing
 from knowledge.lib.errors import InvalidInput, Unprocessable
 from knowledge.lib.overload import Gate, Limits
 from rag.embedding.registry import get_embedder
@@ -137,8 +138,11 @@ def check_query(query: str) -> str:
     return query
 
 
-def retrieve(*, user: User, query: str, top_k: int) -> Retrieval:
+def retrieve(*, user: User, query: str, top_k: int, narrowing: Narrowing = EVERYTHING) -> Retrieval:
     """Return the `top_k` passages that answer best, among what the user may read.
+
+    Args:
+        narrowing: which of those documents are asked.
 
     Raises:
         InvalidInput, Unprocessable: the query is empty or too long; `top_k` is out of range.
@@ -148,7 +152,7 @@ def retrieve(*, user: User, query: str, top_k: int) -> Retrieval:
     if not 1 <= top_k <= settings.MAX_TOP_K:
         raise InvalidInput(f"top_k must be between 1 and {settings.MAX_TOP_K}.")
     with _gate.entered():
-        return _retrieve(user, query, top_k)
+        return _retrieve(user, query, top_k, narrowing)
 
 
 def rank_chunks(
@@ -172,13 +176,13 @@ def rank_chunks(
     return fuse(dense, lexical)
 
 
-def _retrieve(user: User, query: str, top_k: int) -> Retrieval:
+def _retrieve(user: User, query: str, top_k: int, narrowing: Narrowing) -> Retrieval:
     started = time.perf_counter()
     passages: tuple[Passage, ...] = ()
     dense: Sequence[Hit] = ()
     lexical: Sequence[Hit] = ()
     # SECURITY: the one place that says what a search may return.
-    scope = Scope(Document.objects.visible_to(user))
+    scope = Scope(Document.objects.visible_to(user).narrowed(narrowing))
     if scope and user.organization_id is not None:
         dense, lexical = _search(query, user.organization_id, scope)
         passages = _passages(fuse(dense, lexical), user=user, top_k=top_k)

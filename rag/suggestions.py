@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from accounts.models import User
 from documents.models import Document, DocumentChunk
+from documents.narrowing import EVERYTHING, Narrowing
 
 _SUGGESTIONS = 4
 _NAMED = 3
@@ -32,9 +33,13 @@ class Welcome:
     suggestions: Sequence[Suggestion]
 
 
-def welcome(*, user: User) -> Welcome:
-    """Return what the user can ask about, from documents they may read alone."""
-    readable = Document.objects.visible_to(user).completed()
+def welcome(*, user: User, narrowing: Narrowing = EVERYTHING) -> Welcome:
+    """Return what the user can ask about, from documents they may read alone.
+
+    Args:
+        narrowing: which of them are to be asked.
+    """
+    readable = Document.objects.visible_to(user).narrowed(narrowing).completed()
     newest = list(readable.newest_first()[:_DOCUMENTS_READ])
     made = [(document, _heading(document)) for document in newest]
     # A question about one section is answered better than one about a whole document.

@@ -52,6 +52,8 @@ def document_list(request: SignedInRequest) -> HttpResponse:
         "is_filtered": bool(chosen),
         "documents": shown,
         "query": urlencode(chosen),
+        # The chat is narrowed by tags and collections, and by nothing else of these.
+        "narrowing": urlencode({k: v for k, v in chosen.items() if k in ("tag", "collection")}),
         "polling": any(document.is_in_progress for document in shown),
         **_allowed(request.user, [document.pk for document in shown]),
     }

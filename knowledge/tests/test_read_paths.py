@@ -41,6 +41,7 @@ GET /api/documents/{document_id}/pages/1
 GET /api/documents/{document_id}/pages/1?view=text&start=20&end=40
 GET /api/documents?search=wombat
 GET /chat/
+GET /chat/?document={document_id}
 GET /chat/answers/{message_id}/
 GET /chat/answers/{message_id}/stream/
 GET /chat/answers/{new}/stream/
@@ -169,6 +170,8 @@ def _keys_in_admin(pattern: str) -> list[str]:
 def _with_search(address: str, scene: Scene) -> list[str]:
     if address in ("/documents/", "/api/documents", "/chat/conversations/", "/api/conversations"):
         return [f"{address}?search=wombat"]
+    if address == "/chat/":
+        return [f"{address}?document={scene.document.pk}"]
     if address == "/documents/status":
         return [f"{address}?id={scene.document.pk}"]
     if address.endswith("/pages/1"):

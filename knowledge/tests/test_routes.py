@@ -35,6 +35,7 @@ POST   /documents/{document}/delete              login   403   404       403    
 GET    /chat/{conversation}/                     login   200   404       404     404   404      404        404
 GET    /chat/{conversation}/rename/              login   200   404       404     404   404      404        404
 POST   /chat/{conversation}/rename/              login   200   404       404     404   404      404        404
+POST   /chat/{conversation}/narrow/              login   302   404       404     404   404      404        404
 POST   /chat/{conversation}/delete/              login   302   404       404     404   404      404        404
 GET    /chat/answers/{answer}/                   login   200   404       404     404   404      404        404
 GET    /chat/answers/{answer}/stream/            login   200   404       404     404   404      404        404

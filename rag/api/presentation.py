@@ -49,6 +49,7 @@ def present_conversation(*, conversation: Conversation, user: User) -> dict[str,
     shown = {
         "id": conversation.pk,
         "title": conversation.title,
+        "filters": conversation.filters,
         "created_at": conversation.created_at,
         "updated_at": conversation.updated_at,
         "messages": [_message(message, sources[message.pk]) for message in messages],

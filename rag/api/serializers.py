@@ -3,8 +3,30 @@
 from django.conf import settings
 from rest_framework import serializers
 
+from documents.labels import MAX_COLLECTION_CHARACTERS, MAX_TAG_CHARACTERS, MAX_TAGS
+from documents.narrowing import MOST_DOCUMENTS
 from rag.models import Conversation, Message
 from rag.services.feedback import COMMENT_CHARACTERS
+
+
+class FiltersSerializer(serializers.Serializer[None]):
+    """Which of the documents that the caller may read are asked; each part narrows further."""
+
+    tags = serializers.ListField(
+        required=False,
+        child=serializers.CharField(max_length=MAX_TAG_CHARACTERS),
+        max_length=MAX_TAGS,
+        help_text="Documents that have all of these.",
+    )
+    collection = serializers.CharField(
+        required=False, allow_blank=True, max_length=MAX_COLLECTION_CHARACTERS
+    )
+    documents = serializers.ListField(
+        required=False,
+        child=serializers.UUIDField(),
+        max_length=MOST_DOCUMENTS,
+        help_text="Ids: one of these. An empty list is none given.",
+    )
 
 
 class QuestionSerializer(serializers.Serializer[None]):
@@ -17,6 +39,10 @@ class QuestionSerializer(serializers.Serializer[None]):
     )
     conversation_id = serializers.UUIDField(
         required=False, allow_null=True, help_text="A conversation to go on with."
+    )
+    filters = FiltersSerializer(
+        required=False,
+        help_text="Asks only these, in this question and those that follow; `{}` asks all again.",
     )
     stream = serializers.BooleanField(
         default=False, help_text="Answer as `text/event-stream`, piece by piece."
@@ -123,6 +149,7 @@ class RetrievalQuerySerializer(serializers.Serializer[None]):
     top_k = serializers.IntegerField(
         default=settings.RETRIEVAL_TOP_K, min_value=1, max_value=settings.MAX_TOP_K
     )
+    filters = FiltersSerializer(required=False)
 
 
 class RetrievalResultSerializer(serializers.Serializer[None]):
@@ -171,9 +198,11 @@ class MessageSerializer(serializers.Serializer[None]):
 class ConversationSerializer(serializers.ModelSerializer[Conversation]):
     """A conversation."""
 
+    filters = FiltersSerializer(read_only=True, help_text="What its next question asks.")
+
     class Meta:
         model = Conversation
-        fields = ["id", "title", "created_at", "updated_at"]
+        fields = ["id", "title", "filters", "created_at", "updated_at"]
         read_only_fields = ["id", "created_at", "updated_at"]
         extra_kwargs = {"title": {"required": True, "allow_blank": False}}
 

@@ -16,6 +16,7 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
 from accounts.models import User
+from documents.narrowing import Narrowing
 from knowledge.lib.errors import NotFound, Unavailable
 from knowledge.lib.streaming import EventStreamResponse
 from rag.api.events import answer_events
@@ -110,7 +111,12 @@ class ChatView(APIView):
         question = QuestionSerializer(data=request.data)
         question.is_valid(raise_exception=True)
         given, user = question.validated_data, _caller(request)
-        asked = {"query": given["query"], "conversation_id": given.get("conversation_id")}
+        filters = given.get("filters")
+        asked = {
+            "query": given["query"],
+            "conversation_id": given.get("conversation_id"),
+            "narrowing": None if filters is None else Narrowing.of(**filters),
+        }
         if given["stream"]:
             return _stream(user, start_turn(user=user, **asked))
         message, failure = answer_question(user=user, **asked)
@@ -139,7 +145,13 @@ class RetrievalView(APIView):
     def post(self, request: Request) -> Response:
         asked = RetrievalQuerySerializer(data=request.data)
         asked.is_valid(raise_exception=True)
-        found = retrieve(user=_caller(request), **asked.validated_data)
+        given = asked.validated_data
+        found = retrieve(
+            user=_caller(request),
+            query=given["query"],
+            top_k=given["top_k"],
+            narrowing=Narrowing.of(**given.get("filters", {})),
+        )
         return Response(RetrievalSerializer(found).data)  # type: ignore[arg-type]
 
 

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from documents.models import Document, DocumentChunk
+from documents.narrowing import Narrowing
 from rag.models.answer_settings import AnswerSettings
 from rag.querysets import ConversationQuerySet, MessageQuerySet
 
@@ -18,6 +19,9 @@ class Conversation(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="conversations")
     title = models.CharField(max_length=200, blank=True)
+    filters = models.JSONField(
+        default=dict, blank=True, help_text="Which documents it asks, as Narrowing.as_json says."
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now)
 
@@ -29,6 +33,11 @@ class Conversation(models.Model):
 
     def __str__(self) -> str:
         return self.title or "New conversation"
+
+    @property
+    def narrowing(self) -> Narrowing:
+        """Which of the documents that its owner may read it asks."""
+        return Narrowing.from_json(self.filters)
 
 
 class Message(models.Model):

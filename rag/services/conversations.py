@@ -1,6 +1,7 @@
-"""Renames and deletes conversations."""
+"""Renames, narrows and deletes conversations."""
 
 from accounts.models import User
+from documents.narrowing import Narrowing
 from knowledge.lib.errors import InvalidInput, NotFound
 from rag.models import Conversation
 
@@ -15,6 +16,19 @@ def rename_conversation(*, conversation: Conversation, actor: User, title: str) 
         raise InvalidInput("A conversation needs a title.")
     conversation.full_clean(exclude=["user"])
     conversation.save(update_fields=["title"])
+    return conversation
+
+
+def narrow_conversation(
+    *, conversation: Conversation, actor: User, narrowing: Narrowing
+) -> Conversation:
+    """Have a conversation of the actor ask these documents alone, from the next question on.
+
+    Whatever is chosen, only what the actor may read is ever asked.
+    """
+    _require_own(conversation, actor)
+    conversation.filters = narrowing.as_json()
+    conversation.save(update_fields=["filters"])
     return conversation
 
 

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
+from documents.narrowing import EVERYTHING, Narrowing
 from knowledge.lib.errors import Conflict, NotAllowed, NotFound
 from rag.answer_setup import AnswerSetup, setup_for
 from rag.answering import Answer, answer_gate
@@ -37,6 +38,7 @@ class OpenTurn:
     Attributes:
         history: the turns before it, oldest first, as far as the user may read them now.
         setup: which model and prompts answer it.
+        narrowing: which documents its conversation asks.
     """
 
     user: User
@@ -44,6 +46,7 @@ class OpenTurn:
     question: str
     history: tuple[PastTurn, ...]
     setup: AnswerSetup
+    narrowing: Narrowing = EVERYTHING
 
 
 @dataclass(frozen=True)
@@ -70,8 +73,17 @@ class Settlement:
     timings: dict[str, int]
 
 
-def start_turn(*, user: User, query: str, conversation_id: uuid.UUID | None = None) -> Message:
+def start_turn(
+    *,
+    user: User,
+    query: str,
+    conversation_id: uuid.UUID | None = None,
+    narrowing: Narrowing | None = None,
+) -> Message:
     """Store a question and its pending answer, in a new conversation or one of the user's.
+
+    Args:
+        narrowing: which documents the conversation asks from now on; None leaves that as it is.
 
     Returns:
         The answer; its `question` and `conversation` are loaded.
@@ -95,6 +107,8 @@ def start_turn(*, user: User, query: str, conversation_id: uuid.UUID | None = No
             if found is None:
                 raise NotFound
             conversation = found
+        if narrowing is not None:
+            conversation.filters = narrowing.as_json()
         conversation.updated_at = now
         conversation.full_clean(exclude=["user"])
         conversation.save()
@@ -135,6 +149,7 @@ def open_turn(*, user: User, message_id: uuid.UUID) -> OpenTurn | None:
         question=message.question.content,
         history=_history(message, user),
         setup=setup_for(organization_id=user.organization_id, conversation=message.conversation),
+        narrowing=message.conversation.narrowing,
     )
 
 

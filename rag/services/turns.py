@@ -17,6 +17,7 @@ from django.conf import settings
 from django.db import OperationalError
 
 from accounts.models import User
+from documents.narrowing import Narrowing
 from knowledge.lib import failures
 from knowledge.lib.errors import AppError
 from knowledge.lib.overload import Gate, Limits
@@ -72,7 +73,11 @@ _saving: set[asyncio.Task[None]] = set()  # the loop itself holds only weak refe
 
 
 def answer_question(
-    *, user: User, query: str, conversation_id: uuid.UUID | None = None
+    *,
+    user: User,
+    query: str,
+    conversation_id: uuid.UUID | None = None,
+    narrowing: Narrowing | None = None,
 ) -> tuple[Message, TurnFailed | None]:
     """Answer without streaming, and return the settled answer, and how it failed if it did.
 
@@ -83,7 +88,9 @@ def answer_question(
         InvalidInput, Unprocessable, NotFound: as `start_turn`.
     """
     with _blocking_gate.entered():
-        message = start_turn(user=user, query=query, conversation_id=conversation_id)
+        message = start_turn(
+            user=user, query=query, conversation_id=conversation_id, narrowing=narrowing
+        )
         failure = _drain(user, message.pk, None)
     return Message.objects.get(pk=message.pk), failure
 
@@ -201,7 +208,12 @@ class _Writer:
         self.searched = await self._understand(self.model)
         self._note("understand", self.started)
         user, message = self.turn.user, self.turn.message
-        found = await sync_to_async(retrieve)(user=user, query=self.searched, top_k=self.top_k)
+        found = await sync_to_async(retrieve)(
+            user=user,
+            query=self.searched,
+            top_k=self.top_k,
+            narrowing=self.turn.narrowing,
+        )
         self.timings["retrieve"] = round(found.took_ms)
         kept = await sync_to_async(keep_sources)(
             message=message, user=user, passages=found.passages

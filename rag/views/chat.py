@@ -11,12 +11,14 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.models import User
+from documents.narrowing import Narrowing
 from knowledge.lib.errors import Conflict, NotFound, Unprocessable
-from rag.forms import QuestionForm, first_error
+from rag.forms import NarrowingForm, QuestionForm, first_error
 from rag.models import Conversation, Message
 from rag.services.turns import start_turn
 from rag.suggestions import welcome
 from rag.views.conversations import list_context
+from rag.views.narrowing import present_narrowing
 from rag.views.presentation import present_answer, present_answers
 from rag.views.requests import PageRequest
 
@@ -27,7 +29,10 @@ _RECENT = 40
 @require_GET
 def new_conversation(request: PageRequest) -> HttpResponse:
     """Show an empty conversation, and what can be asked."""
-    context = _page_context(request.user) | {"welcome": welcome(user=request.user)}
+    narrowing = NarrowingForm(request.GET).narrowing
+    context = _page_context(request.user, narrowing=narrowing) | {
+        "welcome": welcome(user=request.user, narrowing=narrowing),
+    }
     return render(request, "rag/chat.html", context)
 
 
@@ -42,7 +47,7 @@ def conversation(request: PageRequest, conversation_id: uuid.UUID) -> HttpRespon
     if "all" in request.GET:
         messages = list(found.messages.order_by("-created_at"))
     shown = messages if whole else messages[:_RECENT]
-    context = _page_context(request.user, current=found) | {
+    context = _page_context(request.user, narrowing=found.narrowing, current=found) | {
         "thread": _thread(shown, request.user),
         "earlier_url": "" if whole else f"{request.path}?all=1",
     }
@@ -55,12 +60,15 @@ def ask(request: PageRequest) -> HttpResponse:
     form = QuestionForm(request.POST)
     if not form.is_valid():
         raise Unprocessable(first_error(form))
+    current = form.cleaned_data["conversation"]
     answer = start_turn(
         user=request.user,
         query=form.cleaned_data["query"],
-        conversation_id=form.cleaned_data["conversation"],
+        conversation_id=current,
+        # A conversation that is there keeps what was chosen for it.
+        narrowing=NarrowingForm(request.POST).narrowing if current is None else None,
     )
-    return _asked(request, answer, is_first=form.cleaned_data["conversation"] is None)
+    return _asked(request, answer, is_first=current is None)
 
 
 @require_POST
@@ -88,6 +96,7 @@ def _asked(request: PageRequest, answer: Message, *, is_first: bool = False) -> 
         "question": answer.question,
         "answer": present_answer(answer, user=request.user),
         "conversation": answer.conversation,
+        "narrowed": present_narrowing(answer.conversation.narrowing, request.user),
         "is_first": is_first,
     }
     response = render(request, "rag/chat.html#asked", context)
@@ -103,8 +112,11 @@ def _thread(newest_first: Sequence[Message], user: User) -> list[dict[str, Any]]
     ]
 
 
-def _page_context(user: User, *, current: Conversation | None = None) -> dict[str, Any]:
+def _page_context(
+    user: User, *, narrowing: Narrowing, current: Conversation | None = None
+) -> dict[str, Any]:
     return list_context(user, current_id=current.pk if current else None) | {
         "conversation": current,
+        "narrowed": present_narrowing(narrowing, user),
         "max_characters": settings.MAX_QUERY_CHARACTERS,
     }

@@ -183,6 +183,11 @@
   chat.addEventListener("click", async (event) => {
     const suggestion = event.target.closest("[data-suggestion]");
     if (suggestion) fill(suggestion.dataset.suggestion);
+    // Nothing is kept yet of a conversation that has not begun.
+    if (event.target.closest("[data-dismiss-narrowing]")) {
+      document.getElementById("narrowed").replaceChildren();
+      query.focus();
+    }
     const more = event.target.closest("[data-expand]");
     if (more) {
       const open = more.parentElement.querySelector("[data-passage]").classList.toggle("is-open");

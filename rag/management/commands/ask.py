@@ -1,6 +1,7 @@
 """Asks a question on the terminal and streams the answer with its sources."""
 
 import asyncio
+import uuid
 from argparse import ArgumentParser
 from contextlib import aclosing
 from typing import Any
@@ -10,6 +11,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.models import User
+from documents.narrowing import Narrowing
 from knowledge.lib import context
 from knowledge.lib.errors import AppError
 from rag.models import Message
@@ -29,6 +31,22 @@ class Command(BaseCommand):
             "--top-k", type=int, help=f"passages to answer from (1 to {settings.MAX_TOP_K})"
         )
 
+        parser.add_argument(
+            "--document",
+            action="append",
+            default=[],
+            type=uuid.UUID,
+            metavar="ID",
+            help="ask this document alone; may be given several times",
+        )
+        parser.add_argument("--collection", default="", help="ask the documents of this one")
+        parser.add_argument(
+            "--tag",
+            action="append",
+            default=[],
+            help="ask documents with this tag; given several times, with all of them",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         user = _person(options["user"])
         top_k = options["top_k"]
@@ -37,7 +55,15 @@ class Command(BaseCommand):
         try:
             with context.bind(context.RequestContext(request_id=context.new_request_id())):
                 context.set_user(user)
-                message = start_turn(user=user, query=options["question"])
+                message = start_turn(
+                    user=user,
+                    query=options["question"],
+                    narrowing=Narrowing.of(
+                        tags=options["tag"],
+                        collection=options["collection"],
+                        documents=options["document"],
+                    ),
+                )
                 asyncio.run(self._stream(user, message, top_k))
         except AppError as error:
             raise CommandError(error.message) from error

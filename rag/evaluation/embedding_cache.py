@@ -95,6 +95,9 @@ class CachingEmbedder(Embedder):
     def _embed_query(self, text: str) -> Vectors:
         raise NotImplementedError
 
+    def _count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return self._model.count_tokens(texts)
+
 
 @contextmanager
 def cached_embeddings() -> Iterator[CachingEmbedder]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from knowledge.lib.overload import Gate, Limits
+from rag.addresses import AddressFilter
 from rag.citations import CitationFilter, cited_numbers
 from rag.embedding.base import Embedder
 from rag.embedding.registry import get_embedder
@@ -66,7 +67,8 @@ class AnswerStream:
         self.passages = within_budget(passages)
         self.call: MeteredCall | None = None
         self.prompt = prompt if self.passages and model.generates else None
-        self._filter = CitationFilter(len(self.passages))
+        self._citations = CitationFilter(len(self.passages))
+        self._addresses = AddressFilter(passage.content for passage in self.passages)
         self._text = ""
         if self.passages:
             request = self._request(question)
@@ -84,9 +86,10 @@ class AnswerStream:
             return
         async with aclosing(self.call.stream()) as stream:
             async for text in stream:
-                if shown := self._take(self._filter.feed(text)):
+                if shown := self._take(self._addresses.feed(self._citations.feed(text))):
                     yield shown
-        if shown := self._take(self._filter.finish()):
+        rest = self._addresses.feed(self._citations.finish()) + self._addresses.finish()
+        if shown := self._take(rest):
             yield shown
 
     def so_far(self) -> Answer:

@@ -128,6 +128,41 @@ class UserChangeForm(_UserAdminForm):
             self.fields["new_password"].help_text = "Leave empty to keep the present one."
 
 
+class AuditFilterForm(forms.Form):
+    """What of the audit trail is looked for; a wrong value is left out, and said to be wrong."""
+
+    action = forms.CharField(
+        required=False,
+        max_length=60,
+        widget=forms.TextInput(attrs={"list": "actions", "placeholder": "document.deleted"}),
+        help_text="Or all of a kind: document.",
+    )
+    actor = forms.CharField(
+        required=False,
+        max_length=254,
+        label="Person",
+        widget=forms.TextInput(attrs={"placeholder": "Email", "autocomplete": "off"}),
+    )
+    object_id = forms.CharField(
+        required=False,
+        max_length=64,
+        label="Object",
+        widget=forms.TextInput(attrs={"placeholder": "Id", "autocomplete": "off"}),
+    )
+    start = forms.DateField(
+        required=False, label="From", widget=forms.DateInput(attrs={"type": "date"})
+    )
+    end = forms.DateField(
+        required=False, label="To", widget=forms.DateInput(attrs={"type": "date"})
+    )
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """The filters that are set and can be used."""
+        self.is_valid()
+        return {name: value for name, value in self.cleaned_data.items() if value}
+
+
 def show_errors(form: forms.BaseForm, error: ValidationError) -> None:
     """Put what a service refused beside the form's fields, or above them."""
     if not hasattr(error, "error_dict"):

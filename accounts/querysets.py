@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
+import uuid
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.base_user import BaseUserManager
 from django.db.models import QuerySet
+from django.utils import timezone
 
 if TYPE_CHECKING:
     from accounts.models import AuditEvent, Membership, Team, User
@@ -72,11 +76,85 @@ class MembershipQuerySet(QuerySet["Membership"]):
         return mine if user.is_organization_admin else mine.filter(user=user)
 
 
+class AppendOnly(TypeError):
+    """Somebody tried to change or delete what may only be added to."""
+
+    def __init__(self) -> None:
+        super().__init__("The audit trail is only added to, by accounts.audit.")
+
+
 class AuditEventQuerySet(QuerySet["AuditEvent"]):
-    """The audit trail."""
+    """The audit trail, which is read here and added to by `append`; whatever else is refused."""
 
     def visible_to(self, user: User) -> AuditEventQuerySet:
         """Return the organization's events, for its admins alone."""
         if user.organization_id is None or not user.is_organization_admin:
             return self.none()
         return self.filter(organization_id=user.organization_id)
+
+    def of_chain(self, organization_id: uuid.UUID | None) -> AuditEventQuerySet:
+        """Return one organization's events, or those of the platform itself, in order."""
+        if organization_id is None:
+            return self.filter(organization__isnull=True).order_by("sequence")
+        return self.filter(organization_id=organization_id).order_by("sequence")
+
+    def matching(
+        self,
+        *,
+        action: str = "",
+        actor_id: uuid.UUID | None = None,
+        object_type: str = "",
+        object_id: str = "",
+        start: datetime.date | None = None,
+        end: datetime.date | None = None,
+    ) -> AuditEventQuerySet:
+        """Return the events that fit; what is empty is not asked for.
+
+        Args:
+            action: the whole name, or its beginning with the dot: `document.`.
+            start, end: days, both included.
+        """
+        events = self
+        if action.endswith("."):
+            events = events.filter(action__startswith=action)
+        elif action:
+            events = events.filter(action=action)
+        if actor_id is not None:
+            events = events.filter(actor_id=actor_id)
+        if object_type:
+            events = events.filter(object_type=object_type)
+        if object_id:
+            events = events.filter(object_id=object_id)
+        if start is not None:
+            events = events.filter(created_at__gte=_midnight(start))
+        if end is not None and end < datetime.date.max:
+            events = events.filter(created_at__lt=_midnight(end + datetime.timedelta(days=1)))
+        return events
+
+    def with_actors(self) -> AuditEventQuerySet:
+        """Load who did it too; nobody where the person is gone, whose event a join would drop."""
+        return self.prefetch_related("actor")
+
+    def latest_first(self) -> AuditEventQuerySet:
+        """Order by the chain, the last event first."""
+        return self.order_by("-sequence")
+
+    def append(self, events: Sequence[AuditEvent]) -> None:
+        """Insert events that have their place in the chain."""
+        super().bulk_create(events, batch_size=500)
+
+    def remove_archived(self) -> int:
+        """Delete these rows, which a checkpoint covers: else the database refuses."""
+        return self._raw_delete(self.db)
+
+    def _refuse(self, *args: Any, **kwargs: Any) -> Any:
+        raise AppendOnly
+
+    create = update = delete = bulk_create = bulk_update = _refuse
+    get_or_create = update_or_create = _refuse
+    acreate = aupdate = adelete = abulk_create = abulk_update = _refuse
+    aget_or_create = aupdate_or_create = _refuse
+
+
+def _midnight(day: datetime.date) -> datetime.datetime:
+    return timezone.make_aware(datetime.datetime.combine(day, datetime.time.min))

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts.views import members, sessions, teams
+from accounts.views import audit, members, sessions, teams
 
 app_name = "accounts"
 urlpatterns = [
@@ -24,4 +24,6 @@ urlpatterns = [
         teams.remove_member,
         name="team_remove_member",
     ),
+    path("audit/", audit.trail, name="audit"),
+    path("audit/export", audit.export, name="audit_export"),
 ]

@@ -12,6 +12,7 @@ from documents import editing, services
 from documents.forms import EditForm
 from documents.models import Document, DocumentChunk, FileDeletion, Page
 from documents.querysets import DocumentQuerySet
+from documents.trail import record_view
 from knowledge.lib.admin import ReadOnlyAdmin, user_of
 from knowledge.lib.errors import AppError
 
@@ -98,11 +99,28 @@ class DocumentAdmin(ReadOnlyAdmin):
         )
 
 
-@admin.register(Page)
-class PageAdmin(ReadOnlyAdmin):
-    """The extracted text, page by page."""
+class TextAdmin(ReadOnlyAdmin):
+    """Rows that hold text of documents: looking at one is a view of its document."""
 
     organization_path = "document__organization"
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        row = self.get_object(request, object_id)
+        if isinstance(row, Page | DocumentChunk):
+            record_view(document=row.document, actor=_actor(request), part="admin")
+        return super().change_view(request, object_id, form_url, extra_context)
+
+
+@admin.register(Page)
+class PageAdmin(TextAdmin):
+    """The extracted text, page by page."""
+
     list_display = ["document", "number"]
     list_select_related = ["document"]
     search_fields = ["document__filename"]
@@ -110,10 +128,9 @@ class PageAdmin(ReadOnlyAdmin):
 
 
 @admin.register(DocumentChunk)
-class DocumentChunkAdmin(ReadOnlyAdmin):
+class DocumentChunkAdmin(TextAdmin):
     """The passages that are searched."""
 
-    organization_path = "document__organization"
     list_display = ["document", "chunk_index", "page", "heading"]
     list_select_related = ["document"]
     search_fields = ["document__filename", "heading"]

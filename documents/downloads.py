@@ -1,28 +1,11 @@
 """Sends an original as a download that no browser runs or shows inside a page."""
 
-from collections.abc import AsyncIterator
 from typing import IO
-
-from asgiref.sync import sync_to_async
-from django.http import FileResponse
 
 from accounts.models import User
 from documents.models import Document
 from knowledge.lib.errors import NotFound
-
-
-class DownloadResponse(FileResponse):
-    """Django's FileResponse, which an ASGI server sends block by block too.
-
-    Its own asynchronous iteration would first read the whole file into memory.
-    """
-
-    block_size = 64 * 1024
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        file = self.file_to_stream
-        while file and (block := await sync_to_async(file.read)(self.block_size)):
-            yield block
+from knowledge.lib.streaming import DownloadResponse
 
 
 class _WatchedFile:

@@ -1,4 +1,4 @@
-"""Everything that changes documents: upload, sharing, retry, delete, and the trail of downloads."""
+"""Everything that changes documents: upload, sharing, retry and delete."""
 
 import time
 import uuid
@@ -243,11 +243,6 @@ def _remove_files(keys: Sequence[uuid.UUID], paths: Sequence[str]) -> None:
     passing(FaultPoint.DELETE_COMMITTED)
     forget_page_images(keys)
     files.remove(paths)
-
-
-def record_download(*, document: Document, actor: User) -> None:
-    """Note in the audit trail who took a copy of the original."""
-    record("document.downloaded", document, actor)
 
 
 def _equal_to(document: Document) -> Document | None:

@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from rest_framework import serializers
 
+from accounts.audit.export import TYPES
 from accounts.forms import MAX_PASSWORD_CHARACTERS
 from accounts.models import AuditEvent, Organization, Team, User
 
@@ -126,13 +127,35 @@ class AuditEventSerializer(serializers.ModelSerializer[AuditEvent]):
         model = AuditEvent
         fields = [
             "id",
+            "sequence",
             "action",
             "actor",
+            "actor_id",
             "object_type",
             "object_id",
             "details",
             "address",
             "request_id",
             "created_at",
+            "hash",
         ]
         read_only_fields = fields
+
+
+class AuditFilterSerializer(serializers.Serializer[Any]):
+    """Which events; what is left out is not asked for."""
+
+    action = serializers.CharField(
+        required=False, help_text="Such as `user.created`, or all of a kind: `user.`"
+    )
+    actor = serializers.CharField(required=False, max_length=254, help_text="Id or email.")
+    object_type = serializers.CharField(required=False, help_text="Such as `document`.")
+    object_id = serializers.CharField(required=False)
+    start = serializers.DateField(required=False, help_text="The first day.")
+    end = serializers.DateField(required=False, help_text="The last day, included.")
+
+
+class AuditExportSerializer(AuditFilterSerializer):
+    """Which events, and as what."""
+
+    type = serializers.ChoiceField(choices=list(TYPES), default="jsonl")

@@ -1,16 +1,21 @@
 """Issues, rotates and ends the tokens that a script works with."""
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Self, cast
 
 from django.contrib.auth.models import update_last_login
 from django.db import transaction
-from rest_framework_simplejwt.exceptions import TokenError
+from rest_framework_simplejwt.exceptions import TokenBackendError, TokenError
 from rest_framework_simplejwt.settings import api_settings
+from rest_framework_simplejwt.state import token_backend
+from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken
 from rest_framework_simplejwt.tokens import RefreshToken as SimpleRefreshToken
 from rest_framework_simplejwt.utils import get_md5_hash_password
 
 from accounts.models import User
+from accounts.services import note_token_refresh, note_token_reuse
 from knowledge.lib.errors import NotSignedIn
 
 SESSION_VERSION_CLAIM = "session_version"
@@ -47,24 +52,51 @@ def issue(user: User) -> TokenPair:
     return _pair(user)
 
 
-@transaction.atomic
 def rotate(raw: str) -> TokenPair:
     """Exchange a refresh token, which is used up by that, for a new pair.
 
     Raises:
         NotSignedIn: it is not valid, or was used or logged out before.
     """
-    return _pair(_spend(raw))
+    with _reuse_noted(raw), transaction.atomic():
+        user = _spend(raw)
+        pair = _pair(user)
+        note_token_refresh(user=user)
+        return pair
 
 
-@transaction.atomic
 def revoke(raw: str) -> User:
     """Use up a refresh token for nothing, and return whose it was.
 
     Raises:
         NotSignedIn: as for `rotate`.
     """
-    return _spend(raw)
+    with _reuse_noted(raw), transaction.atomic():
+        return _spend(raw)
+
+
+@contextlib.contextmanager
+def _reuse_noted(raw: str) -> Iterator[None]:
+    """Record, outside of the transaction that fails, that a used token was shown once more."""
+    try:
+        yield
+    except NotSignedIn:
+        user = _owner_of_used(raw)
+        if user is not None:
+            note_token_reuse(user=user)
+        raise
+
+
+def _owner_of_used(raw: str) -> User | None:
+    """Return whose token it is, if it is a real one that was used before."""
+    try:
+        payload = cast("Any", token_backend).decode(raw, verify=True)
+    except TokenBackendError:
+        return None
+    used = BlacklistedToken.objects.filter(token__jti=payload.get(api_settings.JTI_CLAIM, ""))
+    if not used.exists():
+        return None
+    return User.objects.filter(pk=payload.get(api_settings.USER_ID_CLAIM, "")).first()
 
 
 def _spend(raw: str) -> User:

@@ -17,4 +17,5 @@ urlpatterns = [
     ),
     path("teams", views.TeamViewSet.as_view({"get": "list"}), name="api-teams"),
     path("audit", views.AuditViewSet.as_view({"get": "list"}), name="api-audit"),
+    path("audit/export", views.AuditViewSet.as_view({"get": "export"}), name="api-audit-export"),
 ]

@@ -1,5 +1,6 @@
 """Everything that changes an organization, its people and its teams, and records that it did."""
 
+from accounts.services.audit_trail import export_chain, export_events, seal_again
 from accounts.services.organizations import create_organization
 from accounts.services.people import (
     NewAccount,
@@ -14,7 +15,12 @@ from accounts.services.people import (
     set_superuser,
     update_user,
 )
-from accounts.services.sessions import check_credentials, note_sign_out
+from accounts.services.sessions import (
+    check_credentials,
+    note_sign_out,
+    note_token_refresh,
+    note_token_reuse,
+)
 from accounts.services.teams import (
     add_member,
     create_team,
@@ -34,12 +40,17 @@ __all__ = [
     "create_user",
     "deactivate_user",
     "delete_team",
+    "export_chain",
+    "export_events",
     "note_sign_out",
+    "note_token_refresh",
+    "note_token_reuse",
     "reactivate_user",
     "remove_member",
     "rename_team",
     "rename_user",
     "reset_password",
+    "seal_again",
     "set_password",
     "set_superuser",
     "update_user",

@@ -30,3 +30,15 @@ def check_credentials(*, email: str, password: str) -> User | None:
 def note_sign_out(*, user: User) -> None:
     """Record that the user signed out."""
     audit.record(action="user.signed_out", actor=user, target=user)
+
+
+@transaction.atomic
+def note_token_refresh(*, user: User) -> None:
+    """Record that a refresh token was exchanged for new tokens."""
+    audit.record(action="token.refreshed", actor=user, target=user)
+
+
+@transaction.atomic
+def note_token_reuse(*, user: User) -> None:
+    """Record that a used or logged-out refresh token of the user was shown, by whoever has it."""
+    audit.record(action="token.reuse_refused", organization=user.organization, target=user)

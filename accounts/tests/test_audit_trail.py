@@ -4,7 +4,7 @@ import pytest
 from django.db import transaction
 from django.test import Client
 
-from accounts import services
+from accounts import audit, services
 from accounts.models import AuditEvent, User
 
 
@@ -13,7 +13,7 @@ def test_an_admin_reads_exactly_the_organizations_events(
 ) -> None:
     services.change_role(user=owner, actor=admin, role="admin")
     services.change_role(user=outsider, actor=outside_admin, role="admin")
-    AuditEvent.objects.create(action="user.sign_in_failed")  # an unknown email
+    audit.record(action="user.sign_in_failed")  # an unknown email
     answer = as_user(admin).get("/api/audit").json()
     assert {event["action"] for event in answer["results"]} == {
         "user.signed_in",

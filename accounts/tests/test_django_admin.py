@@ -6,6 +6,7 @@ import pytest
 from django.contrib import admin as django_admin
 from django.test import Client, RequestFactory
 
+from accounts import audit
 from accounts.models import AuditEvent, Membership, Organization, Team, User
 from conftest import PASSWORD
 
@@ -22,7 +23,7 @@ def rows(organization, other_organization, admin, owner, outsider, outside_admin
     """Two of everything, one an organization; as sets by whom they should be seen."""
     other_team = Team.objects.create(name="Secret", organization=other_organization)
     event, other_event, nobodys = [
-        AuditEvent.objects.create(action="a.b", organization=home)
+        audit.record(action="a.b", organization=home)
         for home in (organization, other_organization, None)
     ]
     here = {organization, admin, owner, team, event}

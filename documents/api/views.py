@@ -31,6 +31,7 @@ from documents.exceptions import AlreadyUploaded
 from documents.models import Document, DocumentTag, Page
 from documents.previews import image_answer
 from documents.querysets import DocumentQuerySet
+from documents.trail import record_download, record_view
 from documents.upload_limit import oversized
 
 _NOT_FOUND = OpenApiResponse(description="There is no such document that you may see.")
@@ -188,7 +189,7 @@ class DocumentViewSet(
     def file(self, request: Request, document_id: uuid.UUID) -> HttpResponseBase:
         document = self.get_object()
         response = download(document, reader=_caller(request))
-        services.record_download(document=document, actor=_caller(request))
+        record_download(document=document, actor=_caller(request))
         return response
 
     @extend_schema(
@@ -220,8 +221,11 @@ class DocumentViewSet(
         return image_answer(request._request, page.document, number)
 
     def _page(self, document_id: uuid.UUID, number: int) -> Page:
-        pages = Page.objects.visible_to(_caller(self.request)).filter(document_id=document_id)
-        return get_object_or_404(pages.select_related("document"), number=number)
+        reader = _caller(self.request)
+        pages = Page.objects.visible_to(reader).filter(document_id=document_id)
+        page = get_object_or_404(pages.select_related("document"), number=number)
+        record_view(document=page.document, actor=reader, page=number)
+        return page
 
     def _answer(self, document: Document, code: int = status.HTTP_200_OK) -> Response:
         return Response(self.get_serializer(document).data, status=code)

@@ -25,6 +25,7 @@ from documents.extraction.registry import FORMATS
 from documents.filenames import display_name
 from documents.forms import DocumentFilterForm, EditForm, SharingForm, UploadForm
 from documents.models import Document
+from documents.trail import record_download, record_view
 from documents.upload_limit import oversized
 from documents.views.lookup import SignedInRequest, list_page, visible_document
 from knowledge.lib.errors import AppError, InvalidInput
@@ -99,7 +100,9 @@ def upload(request: SignedInRequest) -> HttpResponse:
 @require_GET
 def detail(request: SignedInRequest, document_id: uuid.UUID) -> HttpResponse:
     """Show one document: its facts, who may read it, its pages."""
-    return _render_detail(request, visible_document(request, document_id))
+    document = visible_document(request, document_id)
+    record_view(document=document, actor=request.user)
+    return _render_detail(request, document)
 
 
 @require_GET
@@ -107,7 +110,7 @@ def file(request: SignedInRequest, document_id: uuid.UUID) -> HttpResponseBase:
     """Send the original as a download."""
     document = visible_document(request, document_id)
     response = download(document, reader=request.user)
-    services.record_download(document=document, actor=request.user)
+    record_download(document=document, actor=request.user)
     return response
 
 

@@ -11,6 +11,7 @@ from documents.models import Document, Page
 from documents.page_images import has_images
 from documents.passages import mark
 from documents.previews import image_answer, preview_of
+from documents.trail import record_view
 from documents.views.lookup import SignedInRequest, list_page, visible_document
 from knowledge.lib.errors import NotFound
 
@@ -25,6 +26,7 @@ def page(request: SignedInRequest, document_id: uuid.UUID, number: int) -> HttpR
     """
     document = visible_document(request, document_id)
     shown = _visible_page(request, document, number)
+    record_view(document=document, actor=request.user, page=number)
     numbers = document.pages.order_by("number").values_list("number", flat=True)
     asked = {key: request.GET[key] for key in ("start", "end", "from", "to") if key in request.GET}
     text = mark(shown.text, *(asked.get(key) for key in ("start", "end", "from", "to")))
@@ -49,6 +51,7 @@ def page_image(request: SignedInRequest, document_id: uuid.UUID, number: int) ->
     """Send the picture of a page, about `?width=` pixels wide."""
     document = visible_document(request, document_id)
     _visible_page(request, document, number)
+    record_view(document=document, actor=request.user, page=number)
     return image_answer(request, document, number)
 
 
@@ -57,6 +60,7 @@ def passages(request: SignedInRequest, document_id: uuid.UUID) -> HttpResponse:
     """Show the chunks a document was cut into, as they are searched and cited."""
     document = visible_document(request, document_id)
     shown = list_page(document.chunks.order_by("chunk_index"), request, _PASSAGES_A_LIST)
+    record_view(document=document, actor=request.user, part="passages")
     part = "#passages" if request.htmx.target == "passages" else ""
     context = {"document": document, "passages": shown}
     return render(request, f"documents/chunk_list.html{part}", context)

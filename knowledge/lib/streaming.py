@@ -1,9 +1,10 @@
-"""A stream of server-sent events that ends as soon as its reader goes."""
+"""Answers that are sent piece by piece: events, which end as their reader goes, and files."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
-from django.http import StreamingHttpResponse
+from asgiref.sync import sync_to_async
+from django.http import FileResponse, StreamingHttpResponse
 
 
 class EventStreamResponse(StreamingHttpResponse):
@@ -30,3 +31,17 @@ class EventStreamResponse(StreamingHttpResponse):
 
     def __aiter__(self) -> Any:
         return self._events
+
+
+class DownloadResponse(FileResponse):
+    """Django's FileResponse, which an ASGI server sends block by block too.
+
+    Its own asynchronous iteration would first read the whole file into memory.
+    """
+
+    block_size = 64 * 1024
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        file = self.file_to_stream
+        while file and (block := await sync_to_async(file.read)(self.block_size)):
+            yield block

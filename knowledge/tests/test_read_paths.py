@@ -78,6 +78,9 @@ GET /admin/rag/messagesource/
 GET /admin/rag/messagesource/?q=wombat
 GET /admin/rag/messagesource/{key}/change/
 GET /api/audit
+GET /api/audit/export
+GET /audit/
+GET /audit/export
 """
 # A colleague's conversation, which not even an administrator can read.
 PERSONAL = """
@@ -90,6 +93,9 @@ GET /chat/{conversation_id}/
 AUDIT = """
 GET /admin/accounts/auditevent/{key}/change/
 GET /api/audit
+GET /api/audit/export
+GET /audit/
+GET /audit/export
 """
 # Where the database names a deleted file: in that trail.
 NAMED_IN_DATABASE = {("accounts_auditevent", "details")}

@@ -36,9 +36,9 @@ from rag.api.serializers import (
 )
 from rag.models import Conversation, Message
 from rag.querysets import ConversationQuerySet
-from rag.retrieval import retrieve
 from rag.services.conversations import delete_conversation, rename_conversation
 from rag.services.feedback import give_feedback
+from rag.services.search import search_passages
 from rag.services.turns import TurnFailed, answer_question, start_turn
 from rag.services.usage import usage_by_day
 
@@ -146,7 +146,7 @@ class RetrievalView(APIView):
         asked = RetrievalQuerySerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         given = asked.validated_data
-        found = retrieve(
+        found = search_passages(
             user=_caller(request),
             query=given["query"],
             top_k=given["top_k"],

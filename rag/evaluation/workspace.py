@@ -153,7 +153,7 @@ def _make() -> tuple[EvaluationWorkspace, User]:
     user.role = User.Role.USER
     user.save(update_fields=["password", "role"])
     mark = EvaluationWorkspace.objects.create(
-        organization=user.organization, host=socket.gethostname()
+        organization_id=user.organization_id, host=socket.gethostname()
     )
     return mark, user
 

@@ -1,5 +1,8 @@
 """Renames, narrows and deletes conversations."""
 
+from django.db import transaction
+
+from accounts import audit
 from accounts.models import User
 from documents.narrowing import Narrowing
 from knowledge.lib.errors import InvalidInput, NotFound
@@ -32,9 +35,16 @@ def narrow_conversation(
     return conversation
 
 
+@transaction.atomic
 def delete_conversation(*, conversation: Conversation, actor: User) -> None:
     """Delete a conversation of the actor; what its answers cost stays in the ledger."""
     _require_own(conversation, actor)
+    audit.record(
+        action="conversation.deleted",
+        actor=actor,
+        target=conversation,
+        messages=conversation.messages.count(),
+    )
     conversation.delete()
 
 

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from accounts import audit
 from accounts.models import User
 from documents.narrowing import EVERYTHING, Narrowing
 from knowledge.lib.errors import Conflict, NotAllowed, NotFound
@@ -17,7 +18,7 @@ from rag.answering import Answer, answer_gate
 from rag.condensing import PastTurn
 from rag.llm.base import DONT_KNOW
 from rag.llm.metering import MeteredCall
-from rag.models import Conversation, Message
+from rag.models import Conversation, Message, MessageSource
 from rag.prompts.loader import Prompt
 from rag.retrieval import check_query
 from rag.services.conversations import title_from
@@ -115,7 +116,7 @@ def start_turn(
         question = Message.objects.create(
             conversation=conversation, role=Message.Role.USER, content=query, created_at=now
         )
-        return Message.objects.create(
+        answer = Message.objects.create(
             conversation=conversation,
             question=question,
             role=Message.Role.ASSISTANT,
@@ -123,6 +124,14 @@ def start_turn(
             # Later than the question by what the database can tell apart.
             created_at=now + datetime.timedelta(microseconds=1),
         )
+        audit.record(
+            action="chat.asked",
+            actor=user,
+            target=answer,
+            conversation=str(conversation.pk),
+            characters=len(query),
+        )
+        return answer
 
 
 def open_turn(*, user: User, message_id: uuid.UUID) -> OpenTurn | None:
@@ -192,6 +201,7 @@ def settle_turn(*, turn: OpenTurn, settlement: Settlement) -> None:
     if message is not None and message.status == Message.Status.STREAMING:
         _write(message, turn, settlement)
     record_calls(user=turn.user, message=message, calls=settlement.calls)
+    _record(turn, settlement)
     # A model that writes may also find a title; a greeting asks none, and copies have none to give.
     if settlement.prompt is not None and not turn.history and settings.LLM_TITLES:
         request_title(conversation_id=turn.message.conversation_id)
@@ -213,6 +223,21 @@ def settle_turn(*, turn: OpenTurn, settlement: Settlement) -> None:
             "completion_tokens": _tokens(settlement)[1],
             "timings": settlement.timings,
         },
+    )
+
+
+def _record(turn: OpenTurn, settlement: Settlement) -> None:
+    """Note in the audit trail which documents the answer was made of."""
+    told = MessageSource.objects.filter(message=turn.message.pk, document__isnull=False)
+    audit.record(
+        action="chat.answered",
+        actor=turn.user,
+        target=turn.message,
+        status=settlement.status,
+        characters=len(settlement.answer.text),
+        documents=[str(key) for key in dict.fromkeys(told.values_list("document_id", flat=True))],
+        model=settlement.model,
+        prompt_version=settlement.prompt.version if settlement.prompt else "",
     )
 
 

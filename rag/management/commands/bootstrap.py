@@ -11,6 +11,7 @@ from accounts.services import NewAccount
 from knowledge.lib.errors import AppError
 from rag.services import first_run
 from rag.services.schedules import ensure_schedules
+from rag.services.settings_trail import note_settings
 
 
 class Command(BaseCommand):
@@ -22,6 +23,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         call_command("migrate", interactive=False, verbosity=0, stdout=self.stdout)
         ensure_schedules()
+        note_settings()
         admin = self._create_first_organization()
         if admin is not None and settings.SAMPLE:
             self._upload_samples(admin)

@@ -1,10 +1,13 @@
 """Writes the audit trail: ids, sizes and outcomes, never document text, questions or passwords."""
 
+import uuid
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import Model
 
+from accounts.audit import chain
 from accounts.models import AuditEvent, Organization, User
 from knowledge.lib import context
 
@@ -19,15 +22,21 @@ def record(
 ) -> AuditEvent:
     """Add one event, in the transaction of the act itself.
 
+    Call it late in that transaction: others who add to the same chain wait until it ends.
+
     Args:
         action: `noun.verb` in the past tense, for example `document.deleted`.
         actor: who did it; None for the system or somebody who is not signed in.
-        organization: whose trail it belongs to; by default the actor's.
+        organization: whose trail it belongs to; by default the actor's. With neither it belongs to
+            the platform, whose chain is a trail of its own.
         target: what it was done to; its model name and key are kept.
         details: JSON-ready facts.
     """
-    event = _event(action, actor, organization, target, details)
-    event.save(force_insert=True)
+    home = organization.pk if organization is not None else None
+    if organization is None and actor is not None:
+        home = actor.organization_id
+    event = _event(action, actor, target, details)
+    chain.append(home, [event])
     return event
 
 
@@ -38,25 +47,19 @@ def record_for_each(
     targets: Iterable[tuple[Organization, Model, dict[str, Any]]],
 ) -> None:
     """Add an event for each (organization, target, details), in the transaction of the act."""
-    AuditEvent.objects.bulk_create(
-        _event(action, actor, organization, target, details)
-        for organization, target, details in targets
-    )
+    events: dict[uuid.UUID, list[AuditEvent]] = defaultdict(list)
+    for organization, target, details in targets:
+        events[organization.pk].append(_event(action, actor, target, details))
+    for organization_id in sorted(events):  # in one order, so that no two wait for each other
+        chain.append(organization_id, events[organization_id])
 
 
 def _event(
-    action: str,
-    actor: User | None,
-    organization: Organization | None,
-    target: Model | None,
-    details: dict[str, Any],
+    action: str, actor: User | None, target: Model | None, details: dict[str, Any]
 ) -> AuditEvent:
     current = context.current()
-    if organization is None and actor is not None:
-        organization = actor.organization
     return AuditEvent(
-        organization=organization,
-        actor=actor,
+        actor_id=actor.pk if actor is not None else None,
         action=action,
         object_type=target._meta.model_name or "" if target is not None else "",
         object_id=str(target.pk) if target is not None else "",

@@ -1,4 +1,4 @@
-"""Organizations, people, teams, and what they did."""
+"""Organizations, people and teams."""
 
 import uuid
 from collections.abc import Iterator
@@ -12,12 +12,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from accounts.querysets import (
-    AuditEventQuerySet,
-    MembershipQuerySet,
-    TeamQuerySet,
-    UserManager,
-)
+from accounts.querysets import MembershipQuerySet, TeamQuerySet, UserManager
 
 
 class Organization(models.Model):
@@ -167,30 +162,3 @@ class Membership(models.Model):
             return  # a form reports the missing one by itself
         if self.team.organization_id != self.user.organization_id:
             raise ValidationError("Team and member belong to different organizations.")
-
-
-class AuditEvent(models.Model):
-    """One security-relevant act: who did what, on what, from where, when; rows are only added."""
-
-    organization = models.ForeignKey(
-        Organization, on_delete=models.CASCADE, related_name="audit_events", null=True
-    )
-    actor = models.ForeignKey(
-        User, on_delete=models.SET_NULL, related_name="audit_events", null=True
-    )
-    action = models.CharField(max_length=60)
-    object_type = models.CharField(max_length=60, blank=True)
-    object_id = models.CharField(max_length=64, blank=True)
-    details = models.JSONField(default=dict, blank=True)
-    address = models.GenericIPAddressField(null=True)
-    request_id = models.CharField(max_length=64, blank=True)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-
-    objects = AuditEventQuerySet.as_manager()
-
-    class Meta:
-        ordering = ["-id"]
-        indexes = [models.Index(fields=["organization", "-created_at"])]
-
-    def __str__(self) -> str:
-        return f"{self.action} {self.object_type} {self.object_id}".strip()

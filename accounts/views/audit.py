@@ -1,0 +1,62 @@
+"""The audit page: who did what, for the organization's admins, and the same as a file."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET
+
+from accounts.audit.export import TYPES
+from accounts.audit_answers import export_answer, matching
+from accounts.forms import AuditFilterForm
+from accounts.models import AuditEvent, User
+from accounts.querysets import AuditEventQuerySet
+from accounts.views.guards import organization_admin_required, user_of
+from knowledge.lib.errors import InvalidInput
+
+PAGE_SIZE = 50
+# Events whose actions are offered to choose from.
+_RECENT = 2_000
+
+
+@organization_admin_required
+@never_cache
+@require_GET
+def trail(request: HttpRequest) -> HttpResponse:
+    """Show the trail, the latest first."""
+    filters = AuditFilterForm(request.GET)
+    events = _found(user_of(request), filters.chosen).with_actors().latest_first()
+    context = {
+        "filters": filters,
+        "is_filtered": bool(filters.chosen),
+        "events": Paginator(events, PAGE_SIZE).get_page(request.GET.get("page")),
+        "query": urlencode(filters.chosen),
+        "actions": _recent_actions(user_of(request)),
+    }
+    part = "#events" if request.headers.get("HX-Target") == "events" else ""
+    return render(request, f"accounts/audit_list.html{part}", context)
+
+
+@organization_admin_required
+@require_GET
+def export(request: HttpRequest) -> HttpResponseBase:
+    """Send what the filters choose as a file."""
+    kind = request.GET.get("type", "jsonl")
+    if kind not in TYPES:
+        raise InvalidInput(f"The type must be one of {', '.join(TYPES)}.")
+    chosen = AuditFilterForm(request.GET).chosen
+    return export_answer(user_of(request), kind, _found(user_of(request), chosen), chosen)
+
+
+def _found(admin: User, chosen: dict[str, Any]) -> AuditEventQuerySet:
+    events = AuditEvent.objects.visible_to(admin)
+    return matching(events, admin, **chosen)
+
+
+def _recent_actions(admin: User) -> list[str]:
+    recent = AuditEvent.objects.visible_to(admin).latest_first()[:_RECENT]
+    return sorted(set(recent.values_list("action", flat=True)))

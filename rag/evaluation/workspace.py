@@ -152,6 +152,7 @@ def _make() -> tuple[EvaluationWorkspace, User]:
     user.set_unusable_password()
     user.role = User.Role.USER
     user.save(update_fields=["password", "role"])
+    assert user.organization_id is not None  # noqa: S101 - it was created with one
     mark = EvaluationWorkspace.objects.create(
         organization_id=user.organization_id, host=socket.gethostname()
     )

@@ -101,7 +101,7 @@ def find_dates(text: str) -> list[FoundDate]:
     for form in (*_FORMS, _MONTH_ALONE):
         for match in form.finditer(rest):
             if readings := _readings(match):
-                found.append(FoundDate(match.start(), match.end(), match[0].strip(), readings))
+                found.append(FoundDate(match.start(), match.end(), match[0].strip(" ."), readings))
         for date in found:
             rest = rest[: date.start] + " " * (date.end - date.start) + rest[date.end :]
     return sorted(found, key=lambda date: date.start)

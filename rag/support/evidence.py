@@ -12,14 +12,16 @@ from rag.support.facts import (
     holds_quantity,
     holds_value,
 )
-from rag.support.polarity import contradicts
+from rag.support.polarity import agreed, contradicts
 from rag.support.quantities import Quantity
 from rag.support.sentences import PassageFacts, PassageSentence
 from rag.support.verdicts import Flag, Kind
 
 # Sentences that may say together what the claim says in one.
 _MOST_SENTENCES = 3
-_WORTH_ADDING = 0.15  # of the claim's stems, which a further sentence has to bring
+# Stems of the claim that a further sentence has to bring, and their share: a single name would
+# always be found somewhere.
+_WORTH_ADDING, _SHARE_WORTH_ADDING = 2, 0.15
 # From this share of its stems in one sentence a claim speaks of what that sentence speaks of, so
 # that a "not" in only one of them matters.
 _SAME_MATTER = 0.6
@@ -53,6 +55,7 @@ def weigh(claim: Facts, held: Sequence[PassageFacts], others: Sequence[PassageFa
     around = [passage.around for passage in held]
     window = [sentence.facts for _, sentence in chosen]
     covered = frozenset().union(*(facts.stems for facts in (*window, *around)))
+    covered |= agreed(claim.polarity, window[0].polarity) if window else frozenset()
     share = len(claim.stems & covered) / len(claim.stems) if claim.stems else 1.0
     facts = _FactCheck(
         window, around, [one.whole for one in held], [one.whole for one in others], [], []
@@ -99,7 +102,7 @@ class _FactCheck:
             "number",
             quantity.text,
             holds_quantity(self.whole, quantity),
-            holds_quantity(self.elsewhere, quantity),
+            holds_value(self.elsewhere, quantity),
         )
 
     def check_date(self, date: FoundDate) -> None:
@@ -135,7 +138,7 @@ def _choose(claim: Facts, held: Sequence[PassageFacts]) -> list[tuple[int, Passa
     while candidates and len(chosen) < _MOST_SENTENCES:
         best = max(candidates, key=lambda each: _gain(claim, left, each[1].facts))
         new = len(left & best[1].facts.stems)
-        if chosen and new < max(1.0, _WORTH_ADDING * len(claim.stems)):
+        if chosen and new < max(_WORTH_ADDING, _SHARE_WORTH_ADDING * len(claim.stems)):
             break
         if not chosen and not new and not _gain(claim, left, best[1].facts):
             break

@@ -13,7 +13,7 @@ from rag.words import STOP_WORDS, stem, stems
 # A capital inside a sentence; what begins one is no name by that.
 _CAPITAL = re.compile(
     r"(?<![\w'\u2019@/.-])(?<![.!?:;|]\s)(?<![.!?]\s[\"\u201c(])(?<!\n)(?<!^)(?<!^[\"\u201c(*#-])"
-    r"[A-Z][^\W\d_]+(?:['\u2019][A-Z][^\W\d_]+)?(?:-[^\W\d_]+)*",
+    r"[A-Z][^\W\d_]+(?:['\u2019][A-Z][^\W\d_]+)?(?:-[^\W\d_]+)*(?!\w|-\d)",
 )
 _FIRST = re.compile(r"^[\"\u201c(*#\s-]*([A-Z][^\W\d_]+)(?=\s+[A-Z][^\W\d_]{2,})")
 _CODE = re.compile(r"(?<![\w.])(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*(?!\w)")

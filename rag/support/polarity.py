@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from rag.words import STOP_WORDS, stem
+from rag.words import stem
 
 _TOKEN = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*|[,;:.!?()\u2013\u2014]|\n")
 _NEGATORS = frozenset(
@@ -23,15 +23,27 @@ _NEGATORS = frozenset(
 )
 _WORDS_DENIED = 3  # that follow the negator inside its clause
 _CLAUSE_ENDS = frozenset(",;:.!?()\u2013\u2014\n") | {"but", "except", "unless", "because"}
-_IDLE = re.compile(
-    r"\bnot (?:only|just|merely|least)\b|\bno (?:later|sooner|matter)\b|\bwhether or not\b", re.I
+# What denies nothing, and what says the same as one word.
+_PHRASES = tuple(
+    (re.compile(pattern, re.IGNORECASE), word)
+    for pattern, word in (
+        (r"\b(?:no|not) (?:less|fewer|earlier|sooner) than\b|\bat (?:the )?least\b", " atleast "),
+        (r"\b(?:no|not) (?:more|longer|later) than\b|\bat (?:the )?most\b", " atmost "),
+        (r"\bnot (?:only|just|merely)\b|\bno matter\b|\bwhether or not\b", " "),
+    )
+)
+# Words that a denial passes over.
+_PASSED_OVER = frozenset(
+    """a an the is are was were be been being am has have had do does did will would can could may
+    might must shall should it its he she they them their his her we our you your this that these
+    those any of to in on at by for as one""".split()  # noqa: SIM905
 )
 
 # Words that say the opposite of each other about the same thing, a pair a line.
 _PAIRS = """
 allowed permitted allow permit | forbidden prohibited banned forbid prohibit ban
 increase rise grow increased rose grew raised raise | decrease fall shrink fell shrank drop reduce
-minimum least | maximum most
+minimum atleast | maximum atmost
 mandatory compulsory required obligatory | optional voluntary
 enabled enable | disabled disable
 accepted accept | rejected reject refused refuse declined
@@ -64,20 +76,23 @@ class Polarity:
 
     Attributes:
         words: stems of all its words, stop words too.
-        denied: stems of the words that a negator speaks of.
+        denied: stems of the words that a negator speaks of; `heads`: the first for each negator.
         count: negators.
     """
 
     words: frozenset[str]
     denied: frozenset[str]
+    heads: frozenset[str]
     count: int
 
 
 def polarity_of(text: str) -> Polarity:
     """Return what the text denies."""
-    text = _IDLE.sub(" ", text)
+    for phrase, word in _PHRASES:
+        text = phrase.sub(word, text)
     said: set[str] = set()
     denied: set[str] = set()
+    heads: set[str] = set()
     count = left = 0
     for match in _TOKEN.finditer(text):
         word = match[0].lower().replace("\u2019", "'")
@@ -88,20 +103,30 @@ def polarity_of(text: str) -> Polarity:
             left = _WORDS_DENIED
         else:
             said.add(stem(word))
-            if left and word not in STOP_WORDS:
+            if left and word not in _PASSED_OVER:
                 denied.add(stem(word))
+                if left == _WORDS_DENIED:
+                    heads.add(stem(word))
                 left -= 1
-    return Polarity(frozenset(said), frozenset(denied), count)
+    return Polarity(frozenset(said), frozenset(denied), frozenset(heads), count)
 
 
 def contradicts(claim: Polarity, source: Polarity) -> bool:
     """Tell whether one denies what the other says, about words that both use."""
     shared = claim.words & source.words
-    if claim.denied & shared != source.denied & shared and (claim.count == 0) != (
-        source.count == 0
-    ):
+    if claim.count != source.count and (claim.heads ^ source.heads) & shared:
         return True
     return any(_oppose(claim, source, left, right) for left, right in _OPPOSITES)
+
+
+def agreed(claim: Polarity, source: Polarity) -> frozenset[str]:
+    """Return the claim's stems that the source says by their opposite, denied."""
+    found: frozenset[str] = frozenset()
+    for left, right in _OPPOSITES:
+        mine, theirs = _sides(claim, left, right), _sides(source, left, right)
+        if mine and mine == theirs:
+            found |= (left | right) & claim.words
+    return found
 
 
 def _oppose(claim: Polarity, source: Polarity, left: frozenset[str], right: frozenset[str]) -> bool:

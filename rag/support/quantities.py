@@ -173,9 +173,7 @@ def _words(text: str) -> Iterator[Quantity]:
         ]
         value = _OTHERS[parts[0]] if parts[0] in _OTHERS else _spelt(parts)
         dimension, factor = unit_at(text, match.start(), match.end())
-        is_vague = len(parts) == 1 and (
-            (parts[0] == "one" and not dimension) or parts[0] in (*_OTHERS, *_LARGE)
-        )
+        is_vague = not dimension and len(parts) == 1 and parts[0] in {"one", *_OTHERS, *_LARGE}
         yield Quantity(
             match.start(), match.end(), match[0], (value,), dimension, factor, is_vague
         )  # fmt: skip

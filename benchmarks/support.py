@@ -88,12 +88,12 @@ class Figures:
 def read(source: Path) -> list[Passage]:
     """Return the passages of a folder of documents, or of one with a `corpus.jsonl`."""
     found: list[Passage] = []
+    documents: list[tuple[str, tuple[ExtractedPage, ...]]] = []
     if (source / "corpus.jsonl").is_file():
         lines = (source / "corpus.jsonl").read_text(encoding="utf-8").splitlines()
         texts = (json.loads(line) for line in lines)
         documents = [(row["title"], (ExtractedPage(1, row["text"]),)) for row in texts]
     else:
-        documents = []
         for path in sorted(path for path in source.rglob("*") if path.is_file()):
             try:
                 extracted = extract_file(path, extension=path.suffix[1:].lower())

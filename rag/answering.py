@@ -12,6 +12,7 @@ from rag.addresses import AddressFilter
 from rag.citations import CitationFilter, cited_numbers
 from rag.embedding.base import Embedder
 from rag.embedding.registry import get_embedder
+from rag.judging import judge, judge_call
 from rag.llm.base import DONT_KNOW, ChatMessage, ChatModel, ChatRequest
 from rag.llm.metering import MeteredCall
 from rag.prompts.loader import Prompt, new_boundary
@@ -58,6 +59,7 @@ class AnswerStream:
     Attributes:
         passages: those that the model gets.
         call: the model call, to be metered; None when there was nothing to ask a model about.
+        judging: the model call that judged the answer, if one was asked to.
         prompt: the one that was used; None for a model that reads none.
     """
 
@@ -66,6 +68,8 @@ class AnswerStream:
     ) -> None:
         self.passages = within_budget(passages)
         self.call: MeteredCall | None = None
+        self.judging: MeteredCall | None = None
+        self._model = model
         self.prompt = prompt if self.passages and model.generates else None
         self._citations = CitationFilter(len(self.passages))
         self._addresses = AddressFilter(passage.content for passage in self.passages)
@@ -100,7 +104,16 @@ class AnswerStream:
         """Return the complete answer; one that no passage supports becomes "I don't know"."""
         # The work is of the processor: in a thread, so that other streams go on.
         answer = await asyncio.to_thread(_checked, self._text, self.passages, get_embedder())
+        if settings.LLM_JUDGE:
+            answer = await self._judged(answer)
         return answer if answer.grounded or _says_not_knowing(answer.text) else Answer(DONT_KNOW)
+
+    async def _judged(self, answer: Answer) -> Answer:
+        shown = format_passages(self.passages)
+        self.judging = judge_call(answer.text, answer.sentences, shown, self._model)
+        if self.judging is None:
+            return answer
+        return _answer(answer.text, await judge(self.judging, answer.sentences))
 
     def _take(self, shown: str) -> str:
         if not self._text:
@@ -149,7 +162,10 @@ def _checked(text: str, passages: Sequence[Passage], embedder: Embedder | None =
     text = text.strip()
     if not text or _says_not_knowing(text):
         return Answer(text)
-    sentences = check_answer(text, passages, embedder)
+    return _answer(text, check_answer(text, passages, embedder))
+
+
+def _answer(text: str, sentences: tuple[CheckedSentence, ...]) -> Answer:
     is_grounded = any(sentence.is_said for sentence in sentences)
     return Answer(text, cited_numbers(text), is_grounded, sentences)
 

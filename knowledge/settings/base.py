@@ -396,6 +396,8 @@ LLM_PROMPT_PRICE = env.number("LLM_PROMPT_PRICE", 0.0, minimum=0.0)
 LLM_COMPLETION_PRICE = env.number("LLM_COMPLETION_PRICE", 0.0, minimum=0.0)
 ANSWER_PROMPT = env.text("ANSWER_PROMPT", "v1")
 CONDENSE_PROMPT = env.text("CONDENSE_PROMPT", "v1")
+# Whether the chat model is also asked which sentences of its answers the passages support.
+LLM_JUDGE = env.boolean("LLM_JUDGE", False)
 TITLE_PROMPT = env.text("TITLE_PROMPT", "v1")
 # Whether a generating model gives conversations their titles; else their first words do.
 LLM_TITLES = env.boolean("LLM_TITLES", True)

@@ -269,7 +269,8 @@ class _Writer:
         answer = self.answer or Answer(self.greeting)
         if self.stream is not None and self.answer is None:
             answer = self.stream.so_far()
-        calls = [call for call in (self.condense, self.stream and self.stream.call) if call]
+        of_answer = (self.stream.call, self.stream.judging) if self.stream else ()
+        calls = [call for call in (self.condense, *of_answer) if call]
         return Settlement(
             status=status,
             answer=answer,

@@ -164,6 +164,21 @@ def lock(leases: Iterable[Lease]) -> list[Document]:
     return list(_held(leases).select_for_update())
 
 
+def reopen(document: Document, *, request_id: str) -> None:
+    """Put a locked document that has failed back to its beginning, with all its attempts.
+
+    Args:
+        request_id: of the request that asks for it, for the log.
+    """
+    document.status, document.stage = Document.Status.UPLOADED, Document.Stage.NONE
+    document.progress = document.attempts = 0
+    document.error_code = document.error_message = ""
+    document.warnings = []
+    document.lease_token = document.lease_expires_at = document.next_attempt_at = None
+    document.request_id = request_id
+    document.save()
+
+
 def complete(
     document: Document,
     *,

@@ -15,6 +15,17 @@ from documents.querysets import (
     FileDeletionQuerySet,
     PageQuerySet,
 )
+from documents.upload_batches import UploadBatch, UploadFile
+
+__all__ = [
+    "Document",
+    "DocumentChunk",
+    "DocumentTag",
+    "FileDeletion",
+    "Page",
+    "UploadBatch",
+    "UploadFile",
+]
 
 
 def storage_path(document: "Document", filename: str) -> str:

@@ -14,6 +14,7 @@ from documents.narrowing import Narrowing
 if TYPE_CHECKING:
     from accounts.models import User
     from documents.models import Document, DocumentChunk, DocumentTag, FileDeletion, Page
+    from documents.upload_batches import UploadBatch, UploadFile
 
 # Of tags and collections that are offered; the rest is found by writing it.
 _MOST_OFFERED = 200
@@ -60,6 +61,10 @@ class DocumentQuerySet(QuerySet["Document"]):
     def completed(self) -> DocumentQuerySet:
         """Return those whose text can be searched."""
         return self.filter(status=self.model.Status.COMPLETED)
+
+    def failed(self) -> DocumentQuerySet:
+        """Return those that were given up, which a retry starts anew."""
+        return self.filter(status=self.model.Status.FAILED)
 
     def in_progress(self) -> DocumentQuerySet:
         """Return those that wait for a worker or are with one."""
@@ -159,6 +164,30 @@ class FileDeletionQuerySet(QuerySet["FileDeletion"]):
     def due(self, now: datetime.datetime) -> FileDeletionQuerySet:
         """Return those whose file may be removed by now, longest due first."""
         return self.filter(not_before__lte=now).order_by("not_before", "pk")
+
+
+class UploadBatchQuerySet(QuerySet["UploadBatch"]):
+    """Uploads of many files."""
+
+    def visible_to(self, user: User) -> UploadBatchQuerySet:
+        """Return the user's own; an administrator: all of the organization."""
+        if not user.is_active or user.organization_id is None:
+            return self.none()
+        within = self.filter(organization_id=user.organization_id)
+        return within if user.is_organization_admin else within.filter(owner_id=user.pk)
+
+
+class UploadFileQuerySet(QuerySet["UploadFile"]):
+    """Files of uploads."""
+
+    def failed(self) -> UploadFileQuerySet:
+        """Return those that were refused, and those that could not be read afterwards."""
+        unread = Q(document__status="failed")
+        return self.filter(unread | Q(state=self.model.State.REFUSED))
+
+    def unsent(self) -> UploadFileQuerySet:
+        """Return those whose bytes have not come yet."""
+        return self.filter(state=self.model.State.WAITING)
 
 
 def _documents_of(rows: PageQuerySet | DocumentChunkQuerySet) -> DocumentQuerySet:

@@ -5,14 +5,17 @@ from collections.abc import Sequence
 
 from django.db import models
 
-from documents.models import Document, DocumentChunk, Page
+from documents.models import Document, DocumentChunk, Page, UploadBatch, UploadFile
 from documents.querysets import DocumentChunkQuerySet
 
 
 def delete_rows(keys: Sequence[uuid.UUID]) -> None:
     """Delete the documents with all that hangs on them, inside the caller's transaction."""
     delete_text(keys)
+    came_in = list(UploadFile.objects.filter(document__in=keys).values_list("batch", flat=True))
     Document.objects.filter(pk__in=keys).delete()
+    # An upload of one file is called after it, so that it goes with its only document.
+    UploadBatch.objects.filter(pk__in=set(came_in), files=None).delete()
 
 
 def delete_text(keys: Sequence[uuid.UUID]) -> None:

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from accounts import audit
 from accounts.models import Team, User
-from documents import files
+from documents import files, leases
 from documents.attachments import DEEPEST, below, share_alike
 from documents.changes import locked_for_change, record, refuse
 from documents.exceptions import AlreadyUploaded
@@ -68,7 +68,7 @@ def upload_document(
         raise NotAllowed("Only a member of an organization can upload documents.")
     name = display_name(filename)
     file_type = type_of(name, file)
-    shared_with = _teams_for(visibility, teams, choices=_teams_open_to(owner))
+    shared_with = sharing_for(owner=owner, visibility=visibility, teams=teams)
     try:
         labels, group = tags_of(tags), collection_of(collection)
     except BadLabel as error:
@@ -92,6 +92,15 @@ def upload_document(
 
     take_in(document=document, file=file, admit=admit, tags=labels, ingest=ingest)
     return document
+
+
+def sharing_for(*, owner: User, visibility: str, teams: Iterable[Team]) -> list[Team]:
+    """Return the teams that documents of the owner would be shared with.
+
+    Raises:
+        InvalidInput: visibility and teams do not fit.
+    """
+    return _teams_for(visibility, teams, choices=_teams_open_to(owner))
 
 
 @transaction.atomic
@@ -145,13 +154,7 @@ def retry_document(*, document: Document, actor: User) -> Document:
         raise Conflict("Only a failed document can be tried again.")
     if document.attached_to_id is None and _equal_to(document):
         raise Conflict("The same file was uploaded again since; this one is not needed any more.")
-    document.status, document.stage = Document.Status.UPLOADED, Document.Stage.NONE
-    document.progress = document.attempts = 0
-    document.error_code = document.error_message = ""
-    document.warnings = []
-    document.lease_token = document.lease_expires_at = document.next_attempt_at = None
-    document.request_id = context.current().request_id
-    document.save()
+    leases.reopen(document, request_id=context.current().request_id)
     record("document.retried", document, actor)
     transaction.on_commit(lambda: enqueue_ingestion(document.pk), robust=True)
     return document

@@ -2,13 +2,19 @@
 
 from django.urls import path
 
-from documents.views import documents, pages
+from documents.views import documents, pages, uploads
 
 app_name = "documents"
 urlpatterns = [
     path("", documents.document_list, name="list"),
     path("upload", documents.upload, name="upload"),
     path("status", documents.status, name="status"),
+    path("retry", documents.retry_failed, name="retry-failed"),
+    path("uploads", uploads.open_upload, name="open-upload"),
+    path("uploads/<uuid:batch_id>", uploads.detail, name="upload-batch"),
+    path("uploads/<uuid:batch_id>/files", uploads.expect, name="upload-expect"),
+    path("uploads/<uuid:batch_id>/send", uploads.send, name="upload-send"),
+    path("uploads/<uuid:batch_id>/retry", uploads.retry, name="upload-retry"),
     path("<uuid:document_id>", documents.detail, name="detail"),
     path("<uuid:document_id>/pages/<int:number>", pages.page, name="page"),
     path("<uuid:document_id>/pages/<int:number>/image", pages.page_image, name="page-image"),

@@ -188,3 +188,9 @@ class PageImageSerializer(serializers.Serializer[Any]):
     width = serializers.IntegerField(
         required=False, help_text="Pixels; the next larger of 800, 1200 and 1800 is given."
     )
+
+
+class RetriedSerializer(serializers.Serializer[Any]):
+    """How many documents are ingested again."""
+
+    count = serializers.IntegerField(min_value=0)

@@ -9,6 +9,7 @@ _view = DocumentViewSet.as_view
 urlpatterns = [
     path("documents", _view({"get": "list", "post": "create"}), name="api-documents"),
     path("documents/labels", _view({"get": "labels"}), name="api-document-labels"),
+    path("documents/retry", _view({"post": "retry_failed"}), name="api-documents-retry"),
     path(
         "documents/<uuid:document_id>",
         _view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),

@@ -24,6 +24,7 @@ from documents.api.serializers import (
     LabelsSerializer,
     PageImageSerializer,
     PageSerializer,
+    RetriedSerializer,
     UploadSerializer,
 )
 from documents.downloads import download
@@ -31,6 +32,7 @@ from documents.exceptions import AlreadyUploaded
 from documents.models import Document, DocumentTag, Page
 from documents.previews import image_answer
 from documents.querysets import DocumentQuerySet
+from documents.retries import retry_documents
 from documents.trail import record_download, record_view
 from documents.upload_limit import oversized
 
@@ -180,6 +182,17 @@ class DocumentViewSet(
     def retry(self, request: Request, document_id: uuid.UUID) -> Response:
         document = services.retry_document(document=self.get_object(), actor=_caller(request))
         return self._answer(document, status.HTTP_202_ACCEPTED)
+
+    @extend_schema(
+        operation_id="documents_retry_all",
+        summary="Ingest every failed document again that you may change",
+        request=None,
+        responses={202: RetriedSerializer},
+    )
+    @action(detail=False, methods=["post"])
+    def retry_failed(self, request: Request) -> Response:
+        count = retry_documents(documents=self.get_queryset(), actor=_caller(request))
+        return Response(RetriedSerializer({"count": count}).data, status.HTTP_202_ACCEPTED)
 
     @extend_schema(
         summary="Download the original",

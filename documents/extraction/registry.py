@@ -149,7 +149,8 @@ def detect_type(filename: str, head: bytes, file: BinaryIO | None = None) -> Fil
     if found is None and format.fits(head):
         return format.file_type
     raise _unsupported(
-        f"The content of this file does not fit its name (.{extension}).{_look(found, head)}"
+        f"The content of this file does not fit its name (.{extension}).{_look(found, head)} Open "
+        "it in the program it was made with, save it again and upload the new file."
     )
 
 

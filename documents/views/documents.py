@@ -25,9 +25,11 @@ from documents.extraction.registry import FORMATS
 from documents.filenames import display_name
 from documents.forms import DocumentFilterForm, EditForm, SharingForm, UploadForm
 from documents.models import Document
+from documents.retries import retry_documents
 from documents.trail import record_download, record_view
 from documents.upload_limit import oversized
 from documents.views.lookup import SignedInRequest, list_page, visible_document
+from documents.views.uploads import recent_batches, retried_sentence, sending_limits
 from knowledge.lib.errors import AppError, InvalidInput
 from knowledge.lib.failures import translated
 
@@ -56,6 +58,7 @@ def document_list(request: SignedInRequest) -> HttpResponse:
         # The chat is narrowed by tags and collections, and by nothing else of these.
         "narrowing": urlencode({k: v for k, v in chosen.items() if k in ("tag", "collection")}),
         "polling": any(document.is_in_progress for document in shown),
+        "failed_count": Document.objects.editable_by(request.user).failed().count(),
         **_allowed(request.user, [document.pk for document in shown]),
     }
     part = "#documents" if request.htmx.target == "documents" else ""
@@ -76,7 +79,7 @@ def status(request: SignedInRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def upload(request: SignedInRequest) -> HttpResponse:
-    """Take files from a plain form; with JavaScript the page sends them to the API one by one."""
+    """Take files from a plain form; with JavaScript the page sends them in parts (`uploads`)."""
     form = UploadForm(request.POST or None, request.FILES or None, user=request.user)
     failures = [error.message for error in oversized(request)]
     if request.method == "POST" and (form.is_valid() or failures):
@@ -92,6 +95,8 @@ def upload(request: SignedInRequest) -> HttpResponse:
         "failures": failures,
         "formats": [format.name for format in FORMATS],
         "max_bytes": settings.MAX_UPLOAD_BYTES,
+        "sending": sending_limits(),
+        "batches": recent_batches(request.user),
     }
     code = 422 if request.method == "POST" else 200
     return render(request, "documents/document_upload.html", context, status=code)
@@ -155,6 +160,14 @@ def retry(request: SignedInRequest, document_id: uuid.UUID) -> HttpResponse:
     if request.htmx:
         return _status_answer(request, [document], polling=True)
     return redirect(_next(request, reverse("documents:detail", args=[document_id])))
+
+
+@require_POST
+def retry_failed(request: SignedInRequest) -> HttpResponse:
+    """Have every failed document that the person may change ingested again."""
+    count = retry_documents(documents=Document.objects.all(), actor=request.user)
+    messages.success(request, retried_sentence(count))
+    return redirect(_next(request, reverse("documents:list")))
 
 
 @require_http_methods(["GET", "POST"])

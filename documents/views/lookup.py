@@ -8,7 +8,7 @@ from django.core.paginator import Paginator
 from django.db.models import QuerySet
 
 from accounts.models import User
-from documents.models import Document
+from documents.models import Document, UploadBatch
 from knowledge.lib.errors import NotFound
 from knowledge.lib.htmx import HtmxHttpRequest
 
@@ -26,6 +26,15 @@ def visible_document(request: SignedInRequest, document_id: uuid.UUID) -> Docume
     if document is None:
         raise NotFound
     return document
+
+
+def visible_batch(request: SignedInRequest, batch_id: uuid.UUID) -> UploadBatch:
+    """Return the upload, or raise NotFound alike when it is missing and when it is hidden."""
+    found = UploadBatch.objects.visible_to(request.user).select_related("owner")
+    batch = found.filter(pk=batch_id).first()
+    if batch is None:
+        raise NotFound
+    return batch
 
 
 def list_page(rows: QuerySet[Any], request: SignedInRequest, size: int) -> ListPage[Any]:

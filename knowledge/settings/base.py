@@ -166,6 +166,7 @@ FILE_UPLOAD_HANDLERS = [
 MAX_UPLOAD_BYTES = env.integer("MAX_UPLOAD_BYTES", 50 * 1024 * 1024, minimum=1)
 # A form may send several files at once; the rest of a longer request is not even read.
 MAX_REQUEST_BYTES = 4 * MAX_UPLOAD_BYTES + 1024 * 1024
+MAX_BATCH_FILES = env.integer("MAX_BATCH_FILES", 10_000, minimum=1)  # of one folder
 DATA_UPLOAD_MAX_NUMBER_FILES = env.integer("MAX_FILES_PER_REQUEST", 50, minimum=1)
 
 # --- people -------------------------------------------------------------------------------------

@@ -11,8 +11,9 @@ from django_q.models import Failure, OrmQ, Schedule, Success
 
 from accounts.models import AuditEvent, Membership, Team, User
 from conftest import PASSWORD
-from documents.models import Document, FileDeletion
+from documents.models import Document, FileDeletion, UploadBatch
 from documents.services import upload_document
+from documents.uploads import Announced, expect_files, open_batch
 from rag.models import (
     AnswerSettings,
     ChunkEmbedding,
@@ -76,6 +77,7 @@ def world(
     return World(
         ids={
             "document": document.pk,
+            "batch": _batch(owner).pk,
             "conversation": conversation.pk,
             "answer": answer.pk,
             "person": person.pk,
@@ -90,6 +92,12 @@ def world(
 def _with_member(team: Team, user: User) -> list[Team]:
     Membership.objects.create(team=team, user=user)
     return [team]
+
+
+def _batch(owner: User) -> UploadBatch:
+    batch = open_batch(owner=owner, name="Secret plans", visibility="private")
+    expect_files(batch=batch, actor=owner, files=[Announced("Secret plans/plan.txt", 3, 0)])
+    return batch
 
 
 def _conversation(owner: User) -> tuple[Conversation, Message]:

@@ -19,6 +19,7 @@ from django_q.models import OrmQ
 from accounts.models import User
 from documents.models import Document
 from documents.services import delete_documents, share_document, upload_document
+from documents.uploads import open_batch
 from knowledge.tests.urlconf import routes
 from rag.ingestion import ingest_waiting
 from rag.models import Message
@@ -81,6 +82,7 @@ GET /api/audit
 GET /api/audit/export
 GET /audit/
 GET /audit/export
+GET /documents/uploads/{batch_id}
 """
 # A colleague's conversation, which not even an administrator can read.
 PERSONAL = """
@@ -119,6 +121,8 @@ def scene(settings: Any, tmp_path: Any, owner: User, colleague: User, admin: Use
         filename="wombat.md",
         visibility="organization",
     )
+    batch = open_batch(owner=owner, name="wombat.md", visibility="organization")
+    batch.files.create(number=1, path="wombat.md", size=1, state="taken", document=document)
     ingest_waiting()
     document.refresh_from_db()
     answers = [
@@ -131,6 +135,7 @@ def scene(settings: Any, tmp_path: Any, owner: User, colleague: User, admin: Use
         "document_id": str(document.pk),
         "message_id": str(answer.pk),
         "conversation_id": str(answer.conversation_id),
+        "batch_id": str(batch.pk),
         "number": "1",
     }
     return Scene(document, answer, keys)

@@ -32,6 +32,10 @@ POST   /documents/{document}/edit                login   302   404       403    
 POST   /documents/{document}/retry               login   409   404       403     409   404      404        404
 GET    /documents/{document}/delete              login   200   404       200     200   404      404        404
 POST   /documents/{document}/delete              login   403   404       403     302   404      404        404
+GET    /documents/uploads/{batch}                login   200   404       404     200   404      404        404
+POST   /documents/uploads/{batch}/files          login   400   404       404     400   404      404        404
+POST   /documents/uploads/{batch}/send           login   200   404       404     403   404      404        404
+POST   /documents/uploads/{batch}/retry          login   302   404       404     302   404      404        404
 GET    /chat/{conversation}/                     login   200   404       404     404   404      404        404
 GET    /chat/{conversation}/rename/              login   200   404       404     404   404      404        404
 POST   /chat/{conversation}/rename/              login   200   404       404     404   404      404        404
@@ -67,6 +71,7 @@ PATCH  /api/users/{person}                        401    403   403       403    
 BODIES = {
     "POST /documents/{document}/share": {"visibility": "private"},
     "POST /documents/{document}/edit": {"filename": "plans"},
+    "POST /documents/uploads/{batch}/send": {"unreadable": "1"},
     "POST /chat/{conversation}/rename/": {"title": "Plans"},
     "POST /chat/answers/{answer}/feedback/": {"rating": "up"},
     "POST /members/{person}/role": {"role": "admin"},
@@ -87,7 +92,7 @@ def _table() -> list[tuple[str, str, dict[str, str]]]:
 
 
 ROWS = _table()
-NAMES = ("document", "conversation", "answer", "person", "team", "teammate")
+NAMES = ("document", "batch", "conversation", "answer", "person", "team", "teammate")
 
 
 def of_nothing(address: str) -> str:

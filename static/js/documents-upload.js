@@ -1,193 +1,158 @@
-// The upload page: files are dropped or chosen, then sent one by one, each with its own progress.
+// The upload pages: files are chosen here and sent by upload-sender.js, while htmx shows how far they are.
 (() => {
   "use strict";
 
-  const form = document.querySelector("[data-upload]");
+  const page = document.querySelector("[data-upload-page]");
+  const limits = page?.querySelector("[data-upload-limits]");
+  if (!limits) return;
+  const { listen, shownSize } = window.knowledge.files;
+  const box = page.querySelector("[data-upload-sending]");
+  const form = page.querySelector("[data-upload]");
+  const resume = page.querySelector("[data-upload-resume]");
+  const most = Number(limits.dataset.batch);
+  const sender = new window.knowledge.Sender(limits, say, changed);
+
+  function say(sentence) {
+    box.hidden = false;
+    box.querySelector("[data-upload-said]").textContent = sentence;
+    box.classList.toggle("notice-ok", !sender.isSending);
+    page.toggleAttribute("data-sending", sender.isSending);
+  }
+
+  // Asks for the present state; while files come in quick succession, not for each.
+  let asked = 0;
+  function changed() {
+    const view = document.getElementById("upload-view");
+    if (!view || (sender.isSending && Date.now() - asked < 1000)) return;
+    asked = Date.now();
+    window.htmx.trigger(view, "refresh");
+  }
+
+  window.addEventListener("beforeunload", (event) => {
+    if (sender.isSending) event.preventDefault();
+  });
+
+  // What was refused and is still at hand is sent again with "Retry all".
+  document.addEventListener("htmx:configRequest", (event) => {
+    if (event.detail.elt.matches("[data-upload-retry]")) event.detail.parameters.set("resent", sender.retry());
+  });
+
+  // --- the page of an upload that has begun: the rest can be sent ---
+  function offerTheRest() {
+    const { unsent, failed } = document.getElementById("upload-view").dataset;
+    resume.hidden = sender.isSending || (unsent === "0" && failed === "0");
+  }
+  if (resume) {
+    listen(resume.querySelector("[data-drop-zone]"), resume.querySelectorAll("input"), async (files) => {
+      if (sender.isSending) return;
+      resume.hidden = true;
+      const count = await sender.start(document.getElementById("upload-view").dataset.url, files, true);
+      if (!count) say("None of these files is still to be sent for this upload.");
+      offerTheRest();
+    });
+    document.addEventListener("htmx:afterSettle", offerTheRest);
+    offerTheRest();
+  }
   if (!form) return;
-  const input = form.querySelector("input[type=file]");
-  const zone = form.querySelector("[data-drop-zone]");
-  const list = form.querySelector("[data-upload-list]");
+
+  // --- the page where an upload begins ---
+  const SHOWN = 50;
+  const input = form.querySelector("#id_file");
   const submit = form.querySelector("[data-upload-submit]");
-  const done = form.querySelector("[data-upload-done]");
-  const status = form.querySelector("[data-upload-status]");
+  const list = form.querySelector("[data-upload-list]");
   const template = document.getElementById("upload-item");
-  const maxBytes = Number(form.dataset.maxBytes);
-  const AT_ONCE = 3;
-  const items = [];
+  let chosen = [];
+  let leftOut = 0;
 
   // From here on the list holds the files, so the browser need not ask for one.
   input.required = false;
-  submit.disabled = true;
-
-  function shownSize(bytes) {
-    const units = ["bytes", "KB", "MB", "GB"];
-    let size = bytes;
-    let unit = 0;
-    while (size >= 1024 && unit < units.length - 1) {
-      size /= 1024;
-      unit += 1;
-    }
-    return `${unit ? size.toFixed(1) : size} ${units[unit]}`;
-  }
-
-  function add(file) {
-    const element = template.content.firstElementChild.cloneNode(true);
-    const item = { file, element, state: "ready" };
-    element.querySelector("[data-name]").textContent = file.name;
-    const remove = element.querySelector("[data-remove]");
-    remove.setAttribute("aria-label", `Remove ${file.name}`);
-    remove.addEventListener("click", () => {
-      items.splice(items.indexOf(item), 1);
-      element.remove();
-      if (item.request) item.request.abort();
-      refresh();
-    });
-    list.append(element);
-    items.push(item);
-    if (file.size > maxBytes) fail(item, `Larger than ${form.dataset.maxShown}, the most that is accepted.`);
-    else show(item, shownSize(file.size));
-  }
-
-  function show(item, text) {
-    item.element.querySelector("[data-state]").textContent = text;
-  }
-
-  function fail(item, sentence) {
-    item.state = "failed";
-    item.element.classList.add("upload-failed");
-    item.element.querySelector("progress").hidden = true;
-    const error = item.element.querySelector("[data-error]");
-    error.textContent = sentence;
-    error.hidden = false;
-    show(item, "Not uploaded");
-  }
 
   function refresh() {
-    const count = (state) => items.filter((item) => item.state === state).length;
-    const ready = count("ready");
-    const sending = count("sending");
-    list.hidden = items.length === 0;
-    submit.disabled = ready === 0 || sending > 0;
-    submit.lastChild.textContent = ready > 1 ? `Upload ${ready} files` : "Upload";
-    const known = count("known");
-    const finished = !ready && !sending && count("uploaded") + known > 0;
-    done.hidden = !finished;
-    submit.hidden = finished;
-    if (finished) {
-      const failed = count("failed");
-      status.textContent = `${count("uploaded")} uploaded${known ? `, ${known} already there` : ""}${failed ? `, ${failed} not uploaded` : ""}.`;
+    const count = chosen.length;
+    form.querySelector("[data-upload-chosen]").hidden = !count && !leftOut;
+    submit.disabled = !count || count > most;
+    submit.lastChild.textContent = count > 1 ? `Upload ${count} files` : "Upload";
+    form.querySelector("[data-upload-summary]").textContent = summary(count);
+    list.replaceChildren(...chosen.slice(0, SHOWN).map(shown));
+    if (count > SHOWN) {
+      const more = document.createElement("li");
+      more.className = "muted small";
+      more.textContent = `and ${count - SHOWN} more`;
+      list.append(more);
     }
   }
 
-  function succeed(item, answer, isNew) {
-    item.state = isNew ? "uploaded" : "known";
-    item.element.classList.add("upload-done");
-    item.element.querySelector("progress").hidden = true;
-    item.element.querySelector("[data-remove]").remove();
-    const link = document.createElement("a");
-    link.href = `${form.dataset.document}${answer.id}`;
-    link.textContent = item.file.name;
-    item.element.querySelector("[data-name]").replaceChildren(link);
-    show(item, isNew ? "Uploaded" : "Already there");
-    if (isNew) return;
-    const note = item.element.querySelector("[data-error]");
-    note.className = "muted small";
-    note.textContent = `You uploaded this file already, as “${answer.filename}”. It stays as it is, its sharing too.`;
-    note.hidden = false;
+  function summary(count) {
+    if (count > most) return `${count} files are more than the ${most} that can be uploaded at once. Choose a part of the folder.`;
+    const bytes = chosen.reduce((sum, { file }) => sum + file.size, 0);
+    const hidden = leftOut ? ` ${leftOut} hidden or temporary ${leftOut === 1 ? "file is" : "files are"} left out.` : "";
+    return `${count} ${count === 1 ? "file" : "files"}, ${shownSize(bytes)}.${hidden}`;
   }
 
-  function sentenceOf(request) {
-    if (request.status === 0) return "The connection was lost. Try again.";
-    try {
-      return JSON.parse(request.responseText).error.message;
-    } catch {
-      return `The server answered with error ${request.status}.`;
-    }
-  }
-
-  function send(item) {
-    return new Promise((resolve) => {
-      const data = new FormData();
-      const choice = new FormData(form);
-      data.append("visibility", choice.get("visibility"));
-      if (choice.get("visibility") === "teams") {
-        for (const team of choice.getAll("teams")) data.append("teams", team);
-      }
-      data.append("file", item.file);
-      const request = new XMLHttpRequest();
-      const bar = item.element.querySelector("progress");
-      bar.hidden = false;
-      bar.setAttribute("aria-label", `Transfer of ${item.file.name}`);
-      item.state = "sending";
-      item.request = request;
-      show(item, "0 %");
-      request.upload.addEventListener("progress", (event) => {
-        if (!event.lengthComputable) return;
-        const percent = Math.floor((100 * event.loaded) / event.total);
-        bar.value = percent;
-        show(item, percent < 100 ? `${percent} %` : "Storing…");
-      });
-      request.addEventListener("loadend", () => {
-        // 200: the same bytes are there already, and the answer is what they became.
-        if ([200, 201].includes(request.status)) {
-          succeed(item, JSON.parse(request.responseText), request.status === 201);
-        }
-        else if (items.includes(item)) fail(item, sentenceOf(request));
-        refresh();
-        resolve();
-      });
-      request.open("POST", form.dataset.upload);
-      request.setRequestHeader("X-CSRFToken", choice.get("csrfmiddlewaretoken"));
-      request.setRequestHeader("Accept", "application/json");
-      request.send(data);
+  function shown(one) {
+    const element = template.content.firstElementChild.cloneNode(true);
+    element.querySelector("[data-name]").textContent = one.path;
+    element.querySelector("[data-size]").textContent = shownSize(one.file.size);
+    const remove = element.querySelector("[data-remove]");
+    remove.setAttribute("aria-label", `Remove ${one.path}`);
+    remove.addEventListener("click", () => {
+      chosen = chosen.filter((other) => other !== one);
+      refresh();
     });
+    return element;
   }
 
-  async function sendAll() {
-    const waiting = items.filter((item) => item.state === "ready");
-    const next = async () => {
-      for (let item = waiting.shift(); item; item = waiting.shift()) {
-        if (items.includes(item)) await send(item);
-      }
-    };
-    submit.disabled = true;
-    await Promise.all(Array.from({ length: AT_ONCE }, next));
-    refresh();
+  function nameOf(files) {
+    const tops = new Set(files.map(({ path }) => path.split("/")[0]));
+    if (tops.size === 1) return [...tops][0];
+    return `${files.length} files`;
   }
-
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    if (!needsTeam()) sendAll();
-  });
 
   function needsTeam() {
-    const chosen = form.querySelector("[name=visibility]:checked");
-    const missing = chosen.value === "teams" && !form.querySelector("[name=teams]:checked");
+    const choice = form.querySelector("[name=visibility]:checked");
+    const missing = choice.value === "teams" && !form.querySelector("[name=teams]:checked");
     if (missing) window.knowledge.notify("Choose at least one team to share with.", "error");
     return missing;
   }
 
-  input.addEventListener("change", () => {
-    for (const file of input.files) add(file);
-    input.value = "";
-    refresh();
-  });
+  async function begin() {
+    const data = new FormData(form);
+    data.delete("file");
+    data.append("name", nameOf(chosen));
+    submit.disabled = true;
+    let url;
+    try {
+      ({ url } = await sender.post(form.dataset.upload, data));
+    } catch (error) {
+      window.knowledge.notify(error.message, "error");
+      submit.disabled = false;
+      return;
+    }
+    // The address is that of the upload from now on: a reload, or another visit, shows it again.
+    const view = document.createElement("div");
+    view.id = "upload-view";
+    page.querySelector("[data-upload-start]").replaceWith(view);
+    window.history.replaceState(null, "", url);
+    await window.htmx.ajax("GET", url, { target: "#upload-view", swap: "outerHTML" });
+    document.title = document.querySelector("#upload-view h1")?.textContent || document.title;
+    await sender.start(url, chosen, false);
+  }
 
-  // A drop beside the zone would otherwise make the browser leave the page for the file.
-  for (const name of ["dragover", "drop"]) {
-    window.addEventListener(name, (event) => event.preventDefault());
-  }
-  for (const name of ["dragenter", "dragover"]) {
-    zone.addEventListener(name, () => zone.classList.add("drop-zone-over"));
-  }
-  for (const name of ["dragleave", "drop"]) {
-    zone.addEventListener(name, () => zone.classList.remove("drop-zone-over"));
-  }
-  zone.addEventListener("drop", (event) => {
-    for (const file of event.dataTransfer.files) add(file);
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (!needsTeam()) begin();
+  });
+  form.querySelector("[data-remove-all]").addEventListener("click", () => {
+    chosen = [];
+    leftOut = 0;
     refresh();
   });
-  window.addEventListener("beforeunload", (event) => {
-    if (items.some((item) => item.state === "sending")) event.preventDefault();
+  listen(form.querySelector("[data-drop-zone]"), form.querySelectorAll("input[type=file]"), (files, litter) => {
+    const known = new Set(chosen.map(({ path }) => path));
+    chosen = chosen.concat(files.filter(({ path }) => !known.has(path)));
+    chosen.sort((one, other) => one.path.localeCompare(other.path));
+    leftOut += litter;
+    refresh();
   });
+  refresh();
 })();

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -65,6 +66,18 @@ def number(name: str, default: float, *, minimum: float | None = None) -> float:
         raise ImproperlyConfigured(f"{name} must be a number, not {raw!r}.") from None
     if minimum is not None and value < minimum:
         raise ImproperlyConfigured(f"{name} must be at least {minimum}, not {value}.")
+    return value
+
+
+def amount(name: str, default: str = "0") -> Decimal:
+    """Return the variable as an exact amount of money, not below zero."""
+    raw = text(name, default)
+    try:
+        value = Decimal(raw)
+    except InvalidOperation:
+        raise ImproperlyConfigured(f"{name} must be a number, not {raw!r}.") from None
+    if not value.is_finite() or value < 0:
+        raise ImproperlyConfigured(f"{name} must be at least 0, not {raw}.")
     return value
 
 

@@ -38,14 +38,19 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Embedded:
-    """Vectors, shape (count, dimension), and the digest of the text that each is of."""
+    """Vectors, shape (count, dimension), and the digest of the text that each is of.
+
+    Attributes:
+        tokens: what the model read for each; 0 for one that was taken over.
+    """
 
     vectors: Vectors
     digests: Sequence[bytes]
+    tokens: Sequence[int] = ()
 
     def part(self, start: int, end: int) -> "Embedded":
         """Return those from `start` on and before `end`."""
-        return Embedded(self.vectors[start:end], self.digests[start:end])
+        return Embedded(self.vectors[start:end], self.digests[start:end], self.tokens[start:end])
 
     def row(
         self, place: int, chunk: DocumentChunk, organization_id: uuid.UUID, model: str
@@ -66,6 +71,7 @@ def joined(parts: Sequence[Embedded]) -> Embedded:
     return Embedded(
         np.concatenate([part.vectors for part in parts]),
         [digest for part in parts for digest in part.digests],
+        [tokens for part in parts for tokens in part.tokens],
     )
 
 
@@ -82,12 +88,14 @@ def embed(wanted: Sequence[Wanted], model: str) -> Embedded:
     }
     found.update(_stored({key for key in keys if key not in found}, model, embedder.dimension))
     new = {key: place for place, key in enumerate(keys) if key not in found}
-    computed = _computed(embedder, [(texts[n], wanted[n].chunk) for n in new.values()])
+    read = embedder.count_tokens([texts[place] for place in new.values()])
+    computed = _computed(embedder, [(texts[n], wanted[n].chunk) for n in new.values()], read)
     found.update(zip(new, computed, strict=True))
+    tokens = dict(zip(new.values(), read, strict=True))
     vectors = np.empty((len(keys), embedder.dimension), dtype=np.float32)
     for place, key in enumerate(keys):
         vectors[place] = found[key]
-    return Embedded(vectors, digests)
+    return Embedded(vectors, digests, [tokens.get(place, 0) for place in range(len(keys))])
 
 
 def fullness(model: str, title: str) -> Callable[[Sequence[Chunk]], list[float]]:
@@ -143,11 +151,12 @@ def _sound(vector: bytes, dimension: int) -> Vector | None:
     return numbers if is_unit else None
 
 
-def _computed(embedder: Embedder, chunks: Sequence[tuple[str, ChunkText]]) -> list[Vector]:
+def _computed(
+    embedder: Embedder, chunks: Sequence[tuple[str, ChunkText]], tokens: Sequence[int]
+) -> list[Vector]:
     """Embed; a chunk that was cut for a model that reads more gets the mean of its parts."""
     parts: list[str] = []
     counts = []
-    tokens = embedder.count_tokens([text for text, _ in chunks])
     for (text, chunk), count in zip(chunks, tokens, strict=True):
         pieces = [text] if count <= embedder.max_tokens else _parts(embedder, chunk)
         parts += pieces

@@ -20,6 +20,7 @@ from documents.models import Document
 from knowledge.lib.faults import FaultPoint, passing
 from rag.chunk_vectors import Embedded, Wanted, embed
 from rag.document_failures import record_failure, request_of
+from rag.embedding.counting import counting
 from rag.embedding.texts import ChunkText
 from rag.fair_batches import Slice, Work
 from rag.heartbeat import Heartbeat
@@ -88,19 +89,29 @@ def _embed(batch: Sequence[Slice], ahead: ReadAhead, heartbeat: Heartbeat) -> li
 
 
 def _embedded(batch: Sequence[Slice]) -> Embedded:
-    """Embed the chunks of all documents in one call."""
-    return embed(
-        [
-            Wanted(
-                piece.job.document.organization_id,
-                ChunkText(piece.job.document.display_title, chunk.heading, chunk.text),
-                piece.work.known,
-            )
-            for piece in batch
-            for chunk in piece.job.chunks[piece.start : piece.end]
-        ],
-        batch[0].job.model,
-    )
+    """Embed the chunks of all documents in one call, and count each document's part of it."""
+    wanted = [
+        Wanted(
+            piece.job.document.organization_id,
+            ChunkText(piece.job.document.display_title, chunk.heading, chunk.text),
+            piece.work.known,
+        )
+        for piece in batch
+        for chunk in piece.job.chunks[piece.start : piece.end]
+    ]
+    with counting() as count:
+        embedded = embed(wanted, batch[0].job.model)
+    first = 0
+    for piece in batch:
+        theirs = embedded.part(first, first + piece.end - piece.start).tokens
+        first += piece.end - piece.start
+        piece.job.spent.add(
+            batch[0].job.model,
+            texts=sum(1 for tokens in theirs if tokens),
+            tokens=sum(theirs),
+            ms=count.ms * sum(theirs) / max(1, sum(embedded.tokens)),
+        )
+    return embedded
 
 
 def _report_progress(batch: Sequence[Slice]) -> None:

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.db import transaction
 
@@ -13,10 +13,12 @@ from documents.leases import Lease
 from documents.models import Document, DocumentChunk, Page
 from documents.removal import delete_text
 from knowledge.lib.faults import FaultPoint, passing
+from rag import ledger
 from rag.chunk_vectors import Embedded
+from rag.embedding.counting import EmbeddingCount
 from rag.index.registry import get_lexical_index
 from rag.index.versions import get_state, record_changes
-from rag.models import ChunkEmbedding
+from rag.models import ChunkEmbedding, UsageRecord
 
 
 @dataclass
@@ -30,6 +32,7 @@ class Job:
     model: str
     started: float
     embedded: Embedded | None = None
+    spent: EmbeddingCount = field(default_factory=EmbeddingCount)
 
 
 class ModelChanged(Exception):
@@ -91,9 +94,20 @@ def publish_together(jobs: Sequence[Job]) -> list[Job]:
                 chunk_count=len(job.chunks),
                 warnings=job.extracted.warnings,
             )
+        ledger.write([_entry(job) for job in alive if job.spent.texts])
         passing(FaultPoint.PUBLISH_VERSION_COUNTED)
     passing(FaultPoint.PUBLISH_COMMITTED)
     return alive
+
+
+def _entry(job: Job) -> ledger.Entry:
+    """Return the one row of a document's embeddings."""
+    return ledger.embedding_entry(
+        job.spent,
+        feature=UsageRecord.Feature.EMBED_DOCUMENT,
+        organization_id=job.document.organization_id,
+        user_id=job.document.uploaded_by_id,
+    )
 
 
 def _require_model_in_use(organization_id: uuid.UUID, jobs: Sequence[Job]) -> None:

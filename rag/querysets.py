@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     from accounts.models import Organization, User
     from rag.models import (
         AnswerSettings,
+        Budget,
         ChunkEmbedding,
         Conversation,
         IndexRun,
         Message,
         ModelChange,
+        Reservation,
         UsageRecord,
     )
 
@@ -120,3 +122,32 @@ class UsageRecordQuerySet(QuerySet["UsageRecord"]):
         if user.is_organization_admin and user.organization_id is not None:
             return self.filter(organization_id=user.organization_id)
         return self.filter(user_id=user.pk)
+
+    def of_language_models(self) -> UsageRecordQuerySet:
+        """Return the calls that generate text; not the embeddings."""
+        return self.filter(feature__in=self.model.OF_LANGUAGE_MODELS)
+
+
+class BudgetQuerySet(QuerySet["Budget"]):
+    """Budgets."""
+
+    def visible_to(self, user: User) -> BudgetQuerySet:
+        """Return the organization's, for its admins alone; others see what applies to them."""
+        if user.organization_id is None or not user.is_organization_admin:
+            return self.none()
+        return self.filter(organization_id=user.organization_id)
+
+    def of(self, user: User) -> BudgetQuerySet:
+        """Return those that a person's calls count for, also those that another one replaces."""
+        if user.organization_id is None:
+            return self.none()
+        within = self.filter(organization_id=user.organization_id)
+        return within.filter(Q(user=None) | Q(user_id=user.pk))
+
+
+class ReservationQuerySet(QuerySet["Reservation"]):
+    """What running calls hold of budgets."""
+
+    def alive(self, now: datetime.datetime) -> ReservationQuerySet:
+        """Return those whose process may still be at work."""
+        return self.filter(expires_at__gt=now)

@@ -10,11 +10,13 @@ from django.utils import timezone
 from documents.models import Document, DocumentChunk
 from documents.querysets import DocumentChunkQuerySet
 from knowledge.lib.faults import FaultPoint, passing
+from rag import ledger
 from rag.change_leases import ChangeLease
 from rag.chunk_vectors import Embedded, Wanted, embed
+from rag.embedding.counting import counting
 from rag.embedding.texts import ChunkText
 from rag.index.versions import NO_DOCUMENT, get_state, record_changes
-from rag.models import ChunkEmbedding, ModelChange, OrganizationIndex
+from rag.models import ChunkEmbedding, ModelChange, OrganizationIndex, UsageRecord
 
 # Chunks embedded in one call and written in one transaction: a few seconds, for which an upload may
 # have to wait.
@@ -93,7 +95,8 @@ def embed_next(lease: ChangeLease) -> int | None:
             return None
         start_round(lease)
         return 0
-    embedded = embed_chunks(chunks, change.model)
+    with counting() as count:
+        embedded = embed_chunks(chunks, change.model)
     with transaction.atomic():
         # Locks are taken in the order of publishing and deleting: chunks, index, then the change.
         written = write_vectors(chunks, embedded, change.model)
@@ -105,6 +108,16 @@ def embed_next(lease: ChangeLease) -> int | None:
             done=F("done") + len(written),
             attempts=0,
             updated_at=timezone.now(),
+        )
+        ledger.write(
+            [
+                ledger.embedding_entry(
+                    count,
+                    feature=UsageRecord.Feature.EMBED_AGAIN,
+                    organization_id=change.organization_id,
+                    user_id=None,
+                )
+            ]
         )
     passing(FaultPoint.REEMBED_BATCH_WRITTEN)
     return len(written)

@@ -3,7 +3,7 @@
 import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from logging import getLogger
 from typing import Any
@@ -15,6 +15,7 @@ from documents.models import Document, DocumentChunk
 from documents.narrowing import EVERYTHING, Narrowing
 from knowledge.lib.errors import InvalidInput, Unprocessable
 from knowledge.lib.overload import Gate, Limits
+from rag.embedding.counting import EmbeddingCount, counting
 from rag.embedding.registry import get_embedder
 from rag.index.base import Hit
 from rag.index.registry import get_lexical_index, get_vector_index
@@ -98,11 +99,12 @@ _COLUMNS = {
 
 @dataclass(frozen=True)
 class Retrieval:
-    """The passages for a question, best first, and how long it took in milliseconds."""
+    """The passages for a question, best first, how long it took in ms, and what was embedded."""
 
     query: str
     passages: tuple[Passage, ...]
     took_ms: float
+    embedded: EmbeddingCount = field(default_factory=EmbeddingCount)
 
 
 @dataclass(frozen=True)
@@ -183,8 +185,10 @@ def _retrieve(user: User, query: str, top_k: int, narrowing: Narrowing) -> Retri
     lexical: Sequence[Hit] = ()
     # SECURITY: the one place that says what a search may return.
     scope = Scope(Document.objects.visible_to(user).narrowed(narrowing))
+    embedded = EmbeddingCount()
     if scope and user.organization_id is not None:
-        dense, lexical = _search(query, user.organization_id, scope)
+        with counting() as embedded:
+            dense, lexical = _search(query, user.organization_id, scope)
         passages = _passages(fuse(dense, lexical), user=user, top_k=top_k)
     took_ms = (time.perf_counter() - started) * 1000
     logger.info(
@@ -199,7 +203,7 @@ def _retrieve(user: User, query: str, top_k: int, narrowing: Narrowing) -> Retri
             "ms": round(took_ms, 1),
         },
     )
-    return Retrieval(query, passages, took_ms)
+    return Retrieval(query, passages, took_ms, embedded)
 
 
 def _search(

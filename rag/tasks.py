@@ -14,6 +14,7 @@ from documents.models import Document
 from documents.tasks import remove_deleted_files
 from knowledge.lib.errors import NotFound
 from knowledge.lib.faults import FaultPoint, passing
+from rag import budgets
 from rag.embedding.registry import use_threads
 from rag.index.registry import get_vector_index
 from rag.index.versions import prune_changes
@@ -86,6 +87,7 @@ def sweep() -> None:
     ring()
     ring_for_model_changes()
     remove_deleted_files()
+    budgets.delete_expired()
     for organization_id in Organization.objects.values_list("pk", flat=True):
         prune_changes(organization_id)
         passing(FaultPoint.SWEEP_CHANGES_PRUNED)

@@ -66,11 +66,13 @@ class TurnFailed:
         code: stable, for scripts.
         message: one sentence for a person.
         retry_after_s: when trying again may help; None where it would not.
+        status: of HTTP, where there is one answer and no stream.
     """
 
     code: str
     message: str
     retry_after_s: int | None = None
+    status: int = 503
 
 
 TurnEvent = SourcesFound | TokenArrived | TurnDone | TurnFailed

@@ -392,9 +392,11 @@ LLM_CIRCUIT_PAUSE_S = env.number("LLM_CIRCUIT_PAUSE_S", 30.0, minimum=0.1)
 LLM_MAX_TOKENS = env.integer("LLM_MAX_TOKENS", 700, minimum=1)
 LLM_TEMPERATURE = env.number("LLM_TEMPERATURE", 0.0, minimum=0.0)
 LLM_CONTEXT_CHARACTERS = env.integer("LLM_CONTEXT_CHARACTERS", 12_000, minimum=1_000)
-# Price of a million tokens, for the usage page; 0 for a model of one's own.
-LLM_PROMPT_PRICE = env.number("LLM_PROMPT_PRICE", 0.0, minimum=0.0)
-LLM_COMPLETION_PRICE = env.number("LLM_COMPLETION_PRICE", 0.0, minimum=0.0)
+# Price of a million tokens of a model that the price table does not name; 0 for one of one's own.
+LLM_PROMPT_PRICE = env.amount("LLM_PROMPT_PRICE")
+LLM_COMPLETION_PRICE = env.amount("LLM_COMPLETION_PRICE")
+# One for the installation: amounts are added up. For people to read; nothing is converted.
+CURRENCY = env.text("CURRENCY", "USD")
 ANSWER_PROMPT = env.text("ANSWER_PROMPT", "v1")
 CONDENSE_PROMPT = env.text("CONDENSE_PROMPT", "v1")
 # Whether the chat model is also asked which sentences of its answers the passages support.

@@ -16,12 +16,14 @@ from documents.services import upload_document
 from documents.uploads import Announced, expect_files, open_batch
 from rag.models import (
     AnswerSettings,
+    Budget,
     ChunkEmbedding,
     Conversation,
     IndexChange,
     Message,
     MessageSource,
     ModelChange,
+    ModelPrice,
     OrganizationIndex,
     UsageRecord,
 )
@@ -140,6 +142,10 @@ def _rows(
         Schedule.objects.create(func="f"),
         Success.objects.create(id="1" * 32, success=True, **task),
         Failure.objects.create(id="2" * 32, success=False, **task),
+        Budget.objects.create(
+            organization=home, applies_to="organization", period="day", warn_tokens=1
+        ),
+        ModelPrice.objects.create(pattern="m"),
         OrmQ.objects.create(key="k", payload="p"),
     ]
     return {type(row): row for row in made if row is not None}

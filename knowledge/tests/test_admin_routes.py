@@ -32,6 +32,8 @@ rag.MessageSource            200    200    403
 rag.ModelChange              200    200    403
 rag.AnswerSettings           200    200    403
 rag.UsageRecord              200    200    403
+rag.Budget                   200    200    200
+rag.ModelPrice               403    302    403
 django_q.Schedule            403    403    403
 django_q.Success             403    403    403
 django_q.Failure             403    403    403

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 GOOD_KEY = "".join(chr(33 + number % 90) for number in range(60)).replace("'", "a")
 PRODUCTION = {"SECRET_KEY": GOOD_KEY, "ALLOWED_HOSTS": "kb.example.org"}
 READS = re.compile(r"os\.(environ(?!\.setdefault)|getenv)")  # a default that is set reads nothing
-READERS = {"text", "integer", "number", "boolean", "words", "choice", "folder"}
+READERS = {"text", "integer", "number", "amount", "boolean", "words", "choice", "folder"}
 
 
 def load(module: str, data_dir: Path, **variables: str) -> subprocess.CompletedProcess[str]:

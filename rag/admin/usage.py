@@ -18,6 +18,7 @@ class UsageRecordAdmin(ReadOnlyAdmin):
         "outcome",
         "prompt_tokens",
         "completion_tokens",
+        "embedding_tokens",
         "cost",
         "ms",
     ]

@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import Sum
 
 from accounts.models import User
+from rag import budgets
 from rag.api.serializers import AnswerSerializer, ConversationDetailSerializer
 from rag.models import Conversation, Message, UsageRecord
 from rag.services.shown_answers import shown_answer
@@ -38,6 +39,7 @@ def present_answer(*, message_id: uuid.UUID, user: User) -> dict[str, Any]:
         },
         "model": message.model,
         "prompt_version": message.prompt_version,
+        "budget_warnings": budgets.warnings(user=user),
     }
     return dict(AnswerSerializer(answer).data)  # type: ignore[arg-type]
 

@@ -1,4 +1,4 @@
-"""JSON of questions, answers, conversations, retrieval and usage."""
+"""JSON of questions, answers, conversations and retrieval."""
 
 from django.conf import settings
 from rest_framework import serializers
@@ -140,6 +140,10 @@ class AnswerSerializer(serializers.Serializer[None]):
     usage = AnswerUsageSerializer()
     model = serializers.CharField()
     prompt_version = serializers.CharField()
+    budget_warnings = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="A sentence for each budget that is nearly, or more than, used up.",
+    )
 
 
 class RetrievalQuerySerializer(serializers.Serializer[None]):
@@ -241,25 +245,3 @@ class FeedbackGivenSerializer(serializers.Serializer[None]):
     message_id = serializers.UUIDField(source="pk")
     rating = serializers.CharField()
     comment = serializers.CharField()
-
-
-class UsageFilterSerializer(serializers.Serializer[None]):
-    """Which days to add up."""
-
-    start = serializers.DateField(required=False, help_text="First day, included.")
-    end = serializers.DateField(required=False, help_text="Last day, included.")
-
-
-class UsageSerializer(serializers.Serializer[None]):
-    """What one person used of one model on one day."""
-
-    day = serializers.DateField()
-    user_id = serializers.UUIDField(allow_null=True)
-    user = serializers.CharField(
-        source="user__email", allow_null=True, help_text="Email; null when the person has gone."
-    )
-    model = serializers.CharField()
-    calls = serializers.IntegerField()
-    prompt_tokens = serializers.IntegerField(source="total_prompt_tokens")
-    completion_tokens = serializers.IntegerField(source="total_completion_tokens")
-    cost = serializers.FloatField(source="total_cost")

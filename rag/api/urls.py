@@ -8,12 +8,12 @@ from rag.api.index_views import (
     IndexRebuildView,
     IndexRepairView,
 )
+from rag.api.usage_views import BudgetsView, UsageView
 from rag.api.views import (
     ChatView,
     ConversationViewSet,
     FeedbackView,
     RetrievalView,
-    UsageView,
 )
 
 _conversations = ConversationViewSet.as_view
@@ -33,4 +33,5 @@ urlpatterns = [
     path("index/repair", IndexRepairView.as_view(), name="api-index-repair"),
     path("index/rebuild", IndexRebuildView.as_view(), name="api-index-rebuild"),
     path("usage", UsageView.as_view(), name="api-usage"),
+    path("usage/budgets", BudgetsView.as_view(), name="api-budgets"),
 ]

@@ -1,4 +1,4 @@
-"""Asking, searching, and what is kept of it: conversations, feedback, usage."""
+"""Asking, searching, and what is kept of it: conversations, feedback."""
 
 import uuid
 from collections.abc import Iterable
@@ -7,18 +7,18 @@ from typing import Any, cast
 from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema, extend_schema_view
-from rest_framework import generics, mixins, status, viewsets
+from rest_framework import mixins, status, viewsets
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
 from accounts.models import User
 from documents.narrowing import Narrowing
 from knowledge.lib.errors import NotFound, Unavailable
 from knowledge.lib.streaming import EventStreamResponse
+from rag import budgets
 from rag.api.events import answer_events
 from rag.api.presentation import present_answer, present_conversation
 from rag.api.serializers import (
@@ -31,8 +31,6 @@ from rag.api.serializers import (
     QuestionSerializer,
     RetrievalQuerySerializer,
     RetrievalSerializer,
-    UsageFilterSerializer,
-    UsageSerializer,
 )
 from rag.models import Conversation, Message
 from rag.querysets import ConversationQuerySet
@@ -40,7 +38,6 @@ from rag.services.conversations import delete_conversation, rename_conversation
 from rag.services.feedback import give_feedback
 from rag.services.search import search_passages
 from rag.services.turns import TurnFailed, answer_question, start_turn
-from rag.services.usage import usage_by_day
 
 _NOT_FOUND = OpenApiResponse(description="There is no such thing of yours.")
 _TOO_LONG = OpenApiResponse(description="The question is longer than the limit.")
@@ -61,7 +58,7 @@ class Unanswered(Unavailable):
 
     def __init__(self, failure: TurnFailed, details: dict[str, Any]) -> None:
         super().__init__(failure.message, details=details)
-        self.code = failure.code
+        self.code, self.status = failure.code, failure.status
         self.retry_after_s = failure.retry_after_s
 
 
@@ -82,7 +79,8 @@ class ChatView(APIView):
             "of server-sent events: `sources` (`message_id`, `conversation_id`, `sources`), "
             "`token` (`text`) as often as needed, and `done` (the whole answer, which is the final "
             "one) or `error` (the error object). Closing the connection stops the model; what was "
-            "produced is kept."
+            "produced is kept. Where a budget is nearly used up, `budget_warnings` and the header "
+            "`X-Budget-Warning` say so."
         ),
         request=QuestionSerializer,
         responses={
@@ -90,6 +88,12 @@ class ChatView(APIView):
             (200, "text/event-stream"): OpenApiTypes.STR,
             404: OpenApiResponse(description="You have no such conversation."),
             422: _TOO_LONG,
+            429: OpenApiResponse(
+                description=(
+                    "`budget_exceeded`: a budget has no room for another answer; `details` says "
+                    "which one, and when it starts anew."
+                )
+            ),
             503: OpenApiResponse(
                 description=(
                     "`model_unavailable`: the model can't answer now, and `details` holds the ids "
@@ -108,6 +112,14 @@ class ChatView(APIView):
         ],
     )
     def post(self, request: Request) -> HttpResponseBase:
+        response = self._answer(request)
+        if said := budgets.warnings(user=_caller(request)):
+            response.headers["X-Budget-Warning"] = (
+                " ".join(said).encode("ascii", "replace").decode()
+            )
+        return response
+
+    def _answer(self, request: Request) -> HttpResponseBase:
         question = QuestionSerializer(data=request.data)
         question.is_valid(raise_exception=True)
         given, user = question.validated_data, _caller(request)
@@ -231,26 +243,6 @@ class FeedbackView(APIView):
         opinion.is_valid(raise_exception=True)
         message = give_feedback(message=message, actor=user, **opinion.validated_data)
         return Response(FeedbackGivenSerializer(message).data)  # type: ignore[arg-type]
-
-
-@extend_schema(
-    tags=["Usage"],
-    summary="Show tokens and cost by day, person and model",
-    description="Your own; an administrator sees the organization's.",
-    parameters=[UsageFilterSerializer],
-)
-class UsageView(generics.ListAPIView[Any]):
-    """The ledger, added up."""
-
-    serializer_class = UsageSerializer
-
-    def get_queryset(self) -> Any:
-        filters = UsageFilterSerializer(data=self.request.query_params)
-        filters.is_valid(raise_exception=True)
-        return usage_by_day(user=_caller(self.request), **filters.validated_data)
-
-    def get_serializer_class(self) -> type[BaseSerializer[Any]]:
-        return UsageSerializer
 
 
 def _caller(request: Request) -> User:

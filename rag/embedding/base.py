@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from knowledge.lib.overload import Gate
+from rag.embedding.counting import counted
 
 Vectors = npt.NDArray[np.float32]
 Vector = Vectors  # one, of shape (dimension,)
@@ -49,7 +50,7 @@ class Embedder(ABC):
         """
         if not texts:
             return np.empty((0, self.dimension), dtype=np.float32)
-        with self._turn(for_ever=not for_question):
+        with self._turn(for_ever=not for_question), counted(self.name, texts, self.count_tokens):
             return self._checked(self._embed_passages(texts), len(texts))
 
     def embed_query(self, text: str) -> Vectors:
@@ -58,7 +59,7 @@ class Embedder(ABC):
         Raises:
             Overloaded: its turn doesn't come soon enough.
         """
-        with self._turn(for_ever=False):
+        with self._turn(for_ever=False), counted(self.name, [text], self.count_tokens):
             vector: Vectors = self._checked(self._embed_query(text)[None, :], 1)[0]
         return vector
 

@@ -9,12 +9,14 @@ from django.db.models import QuerySet
 
 from accounts.models import Organization
 from documents.models import Document, DocumentChunk
+from rag import ledger
 from rag.chunk_vectors import Embedded
+from rag.embedding.counting import counting
 from rag.embedding.registry import get_embedder
 from rag.index.versions import get_state, record_changes
 from rag.integrity import rows
 from rag.integrity.embeddings import unusable
-from rag.models import ChunkEmbedding, OrganizationIndex
+from rag.models import ChunkEmbedding, OrganizationIndex, UsageRecord
 from rag.reembedding import embed_chunks
 
 _EMBED_SIZE = 256  # chunks embedded in one call
@@ -79,7 +81,19 @@ def _embed_again(organization_id: uuid.UUID, model: str, chunk_ids: Sequence[int
             .select_related("document")
             .order_by("pk")
         )
-        done += _replace(organization_id, model, chunks, embed_chunks(chunks, model))
+        with counting() as count:
+            embedded = embed_chunks(chunks, model)
+        ledger.write(
+            [
+                ledger.embedding_entry(
+                    count,
+                    feature=UsageRecord.Feature.EMBED_AGAIN,
+                    organization_id=organization_id,
+                    user_id=None,
+                )
+            ]
+        )
+        done += _replace(organization_id, model, chunks, embedded)
     return done
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from knowledge.lib.errors import Unavailable
+from rag.embedding.counting import EmbeddingCount
 from rag.retrieval import Passage
 
 # What every model says when the passages do not answer; nothing else counts as not knowing.
@@ -43,10 +44,15 @@ class ChatRequest:
 
 @dataclass(frozen=True)
 class TokenUsage:
-    """Tokens as the model counted them; zero for a model that counts none."""
+    """Tokens as the model counted them; zero for a model that counts none.
+
+    Attributes:
+        embedded: what it had embedded for the answer, if it compares sentences.
+    """
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    embedded: EmbeddingCount | None = None
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import re
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
+from rag.embedding.counting import counting
 from rag.embedding.registry import get_embedder
 from rag.llm.base import DONT_KNOW, ChatDelta, ChatModel, ChatRequest, TokenUsage
 from rag.retrieval import Passage
@@ -39,7 +40,9 @@ class ExtractiveModel(ChatModel):
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
         # The work is of the processor: in a thread, so that other streams go on.
-        answer = await asyncio.to_thread(extract_answer, request.question, request.passages)
+        with counting() as embedded:
+            answer = await asyncio.to_thread(extract_answer, request.question, request.passages)
+        yield ChatDelta(usage=TokenUsage(embedded=embedded))
         if not answer.sentences:
             yield ChatDelta(DONT_KNOW)
         before: RankedSentence | None = None
@@ -47,7 +50,6 @@ class ExtractiveModel(ChatModel):
             gap = "" if before is None else " " if before.passage == sentence.passage else "\n\n"
             yield ChatDelta(f"{gap}{readable(sentence.text)} [{sentence.passage + 1}]")
             before = sentence
-        yield ChatDelta(usage=TokenUsage())
 
 
 def extract_answer(question: str, passages: Sequence[Passage]) -> ExtractiveAnswer:

@@ -1,24 +1,30 @@
 """One model call, with what it cost: complete, stopped and failed ones alike."""
 
 import time
+import uuid
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from decimal import Decimal
 from typing import Literal
 
 from django.conf import settings
+from django.utils import timezone
 
 from rag.llm.base import ChatModel, ChatRequest, ModelUnavailable, TokenUsage
 
 Outcome = Literal["completed", "stopped", "failed"]
 _CHARACTERS_PER_TOKEN = 4  # a usual figure for English; only where the server did not say
+# What a server's template may put around a prompt, and around each of its messages, in tokens.
+_AROUND_PROMPT = 64
+_AROUND_MESSAGE = 16
 
 
 class MeteredCall:
     """Streams one answer of a model and keeps count, so that it can be read at any time.
 
     Attributes:
-        feature: what it is for: "chat" or "condense".
+        id: what it reserves of budgets goes by.
+        feature: what it is for, one of `UsageRecord.Feature`.
+        begun_at: decides on its price.
         text: what has arrived so far.
         outcome: "stopped" until it has ended otherwise, because whoever stops doesn't say so.
         ms: how long it took.
@@ -26,6 +32,8 @@ class MeteredCall:
     """
 
     def __init__(self, model: ChatModel, request: ChatRequest, *, feature: str) -> None:
+        self.id = uuid.uuid4()
+        self.begun_at = timezone.now()
         self.model = model
         self.request = request
         self.feature = feature
@@ -42,6 +50,7 @@ class MeteredCall:
             ModelUnavailable: as the model does, or when the call takes longer than a turn may.
         """
         self.was_begun = True
+        self.begun_at = timezone.now()
         started = time.monotonic()
         try:
             async with aclosing(self.model.stream(self.request)) as deltas:
@@ -71,14 +80,11 @@ class MeteredCall:
         return TokenUsage(_estimate(prompt), _estimate(len(self.text)))
 
     @property
-    def cost(self) -> Decimal:
-        """In the currency of the configured prices."""
-        usage = self.usage
-        price = (
-            usage.prompt_tokens * settings.LLM_PROMPT_PRICE
-            + usage.completion_tokens * settings.LLM_COMPLETION_PRICE
-        )
-        return Decimal(price / 1_000_000).quantize(Decimal("0.000001"))
+    def most(self) -> TokenUsage:
+        """What it may use at most: no token is shorter than a byte."""
+        texts = [message.content.encode() for message in self.request.messages]
+        prompt = _AROUND_PROMPT + sum(_AROUND_MESSAGE + len(text) for text in texts)
+        return TokenUsage(prompt, self.request.max_tokens)
 
 
 def _estimate(characters: int) -> int:

@@ -1,23 +1,28 @@
 """The index as rows, conversations, and what the model calls cost."""
 
 from rag.models.answer_settings import AnswerSettings
+from rag.models.budgets import Budget, Reservation
 from rag.models.conversations import Conversation, Message, MessageSource
 from rag.models.evaluation import EvaluationWorkspace
 from rag.models.index import ChunkEmbedding, IndexChange, OrganizationIndex
 from rag.models.index_runs import IndexRun
 from rag.models.model_changes import ModelChange
-from rag.models.usage import UsageRecord
+from rag.models.usage import DailyUsage, ModelPrice, UsageRecord
 
 __all__ = [
     "AnswerSettings",
+    "Budget",
     "ChunkEmbedding",
     "Conversation",
+    "DailyUsage",
     "EvaluationWorkspace",
     "IndexChange",
     "IndexRun",
     "Message",
     "MessageSource",
     "ModelChange",
+    "ModelPrice",
     "OrganizationIndex",
+    "Reservation",
     "UsageRecord",
 ]

@@ -10,12 +10,15 @@ from django.conf import settings
 from django.db import transaction
 from django_q.tasks import async_task
 
+from accounts.models import User
 from rag.answer_setup import AnswerSetup, setup_for
+from rag.budgets import BudgetExceeded
 from rag.llm.base import ChatRequest, ModelUnavailable
 from rag.llm.metering import MeteredCall
 from rag.llm.registry import get_chat_model
 from rag.models import Conversation, Message
 from rag.prompts.loader import new_boundary
+from rag.services.call_budgets import reserve_call
 from rag.services.conversations import title_from
 from rag.services.usage import record_calls
 
@@ -46,15 +49,17 @@ def write_title(*, conversation_id: uuid.UUID) -> None:
         return
     setup = setup_for(organization_id=conversation.user.organization_id, conversation=conversation)
     call = _title_call(question.content, setup)
-    with suppress(ModelUnavailable):  # the first words of the question are a title as well
-        async_to_sync(_listen)(call)
+    # The first words of the question are a title as well.
+    with suppress(ModelUnavailable, BudgetExceeded):
+        async_to_sync(_listen)(call, conversation.user)
     with transaction.atomic():
         if title := _cleaned(call.text):
             # Only while it is still the one that was made of the question.
             unchanged = Conversation.objects.filter(pk=conversation.pk, title=conversation.title)
             unchanged.update(title=title)
         answer = Message.objects.filter(question=question).first()
-        record_calls(user=conversation.user, message=answer, calls=[call])
+        calls = [call] if call.was_begun else []
+        record_calls(user=conversation.user, message=answer, calls=calls, reserved=[call.id])
 
 
 def _title_call(question: str, setup: AnswerSetup) -> MeteredCall:
@@ -63,7 +68,8 @@ def _title_call(question: str, setup: AnswerSetup) -> MeteredCall:
     return MeteredCall(get_chat_model(setup.model), request, feature="title")
 
 
-async def _listen(call: MeteredCall) -> None:
+async def _listen(call: MeteredCall, user: User) -> None:
+    await reserve_call(user=user, call=call)
     async with asyncio.timeout(settings.TURN_TIMEOUT_S), aclosing(call.stream()) as stream:
         async for _ in stream:
             if len(call.text) > 2 * _MAX_CHARACTERS:

@@ -16,11 +16,13 @@ from knowledge.lib.errors import Conflict, NotAllowed, NotFound
 from rag.answer_setup import AnswerSetup, setup_for
 from rag.answering import Answer, answer_gate
 from rag.condensing import PastTurn
-from rag.llm.base import DONT_KNOW
+from rag.embedding.counting import EmbeddingCount
+from rag.llm.base import DONT_KNOW, ChatModel
 from rag.llm.metering import MeteredCall
-from rag.models import Conversation, Message, MessageSource
+from rag.models import Conversation, Message, MessageSource, UsageRecord
 from rag.prompts.loader import Prompt
 from rag.retrieval import check_query
+from rag.services.call_budgets import require_room_for_answer
 from rag.services.conversations import title_from
 from rag.services.sources import is_withheld, sources_of
 from rag.services.titles import request_title
@@ -60,6 +62,8 @@ class Settlement:
         parameters: what else the answer depended on.
         calls: the model calls that were begun.
         timings: milliseconds of each stage that was begun, and in all ("total").
+        embedded: what was embedded to search.
+        reserved: keys of what calls may hold of budgets.
     """
 
     status: str
@@ -72,6 +76,8 @@ class Settlement:
     parameters: dict[str, float]
     calls: tuple[MeteredCall, ...]
     timings: dict[str, int]
+    embedded: EmbeddingCount
+    reserved: tuple[uuid.UUID, ...]
 
 
 def start_turn(
@@ -93,6 +99,7 @@ def start_turn(
         InvalidInput, Unprocessable: the question is empty or too long.
         NotFound: the user has no such conversation.
         Overloaded: there is no room for another answer; nothing is stored.
+        BudgetExceeded: a budget has no room for another answer; nothing is stored.
     """
     query = check_query(query)
     answer_gate.require_room()
@@ -110,6 +117,7 @@ def start_turn(
             conversation = found
         if narrowing is not None:
             conversation.filters = narrowing.as_json()
+        require_room_for_answer(user=user, query=query, conversation=conversation)
         conversation.updated_at = now
         conversation.full_clean(exclude=["user"])
         conversation.save()
@@ -200,7 +208,13 @@ def settle_turn(*, turn: OpenTurn, settlement: Settlement) -> None:
     message = Message.objects.select_for_update().filter(pk=turn.message.pk).first()
     if message is not None and message.status == Message.Status.STREAMING:
         _write(message, turn, settlement)
-    record_calls(user=turn.user, message=message, calls=settlement.calls)
+    record_calls(
+        user=turn.user,
+        message=message,
+        calls=settlement.calls,
+        embedded=[(UsageRecord.Feature.EMBED_QUESTION, settlement.embedded)],
+        reserved=settlement.reserved,
+    )
     _record(turn, settlement)
     # A model that writes may also find a title; a greeting asks none, and copies have none to give.
     if settlement.prompt is not None and not turn.history and settings.LLM_TITLES:
@@ -268,6 +282,20 @@ def _write(message: Message, turn: OpenTurn, settlement: Settlement) -> None:
     if message.sources.filter(used=True, chunk=None).exists():
         # A document was deleted meanwhile: as with every answer made of it, nothing stays.
         Message.objects.filter(pk=message.pk).update(content="", search_query="", sentences=[])
+
+
+def answer_parameters(model: ChatModel | None, top_k: int) -> dict[str, float]:
+    """Return what an answer depends on besides its prompt, its model and its passages."""
+    if model is None:
+        return {}
+    parameters: dict[str, float] = {"top_k": top_k}
+    if model.generates:
+        parameters |= {
+            "temperature": settings.LLM_TEMPERATURE,
+            "max_tokens": settings.LLM_MAX_TOKENS,
+            "context_characters": settings.LLM_CONTEXT_CHARACTERS,
+        }
+    return parameters
 
 
 def _tokens(settlement: Settlement) -> tuple[int, int]:

@@ -22,15 +22,25 @@ from knowledge.lib import failures
 from knowledge.lib.errors import AppError
 from knowledge.lib.overload import Gate, Limits
 from rag.answering import Answer, AnswerStream, answer_gate
+from rag.budgets import BudgetExceeded
 from rag.condensing import condense_by_model, condense_by_rule, condense_call
+from rag.embedding.counting import EmbeddingCount
 from rag.greetings import reply_to_greeting
 from rag.llm.base import ChatModel, ModelUnavailable
 from rag.llm.metering import MeteredCall
 from rag.llm.registry import get_chat_model
 from rag.models import Message
 from rag.retrieval import retrieve
+from rag.services.call_budgets import reserve_call
 from rag.services.sources import are_readable, found_sources, keep_sources, message_sources
-from rag.services.turn_records import OpenTurn, Settlement, open_turn, settle_turn, start_turn
+from rag.services.turn_records import (
+    OpenTurn,
+    Settlement,
+    answer_parameters,
+    open_turn,
+    settle_turn,
+    start_turn,
+)
 from rag.services.watched_text import Withdrawn, while_readable
 from rag.turn_events import (
     Source,
@@ -143,7 +153,8 @@ async def stream_turn(
         yield TurnDone(message_id)  # whoever reads the message now finds it withheld
     except AppError as error:
         await writer.settle(Message.Status.FAILED, error.message)
-        yield TurnFailed(error.code, error.message, error.retry_after_s)
+        status = error.status if isinstance(error, BudgetExceeded) else 503
+        yield TurnFailed(error.code, error.message, error.retry_after_s, status)
     except Exception as error:
         # The stream edge: its reader must learn that it ended, and the row must not stay open.
         failed = _explain(error, message_id)
@@ -187,6 +198,7 @@ class _Writer:
         self.answer: Answer | None = None
         self.searched = ""
         self.timings: dict[str, int] = {}
+        self.embedded = EmbeddingCount()
         self.started = time.monotonic()
         self.settling: asyncio.Task[None] | None = None
 
@@ -215,6 +227,7 @@ class _Writer:
             narrowing=self.turn.narrowing,
         )
         self.timings["retrieve"] = round(found.took_ms)
+        self.embedded = found.embedded
         kept = await sync_to_async(keep_sources)(
             message=message, user=user, passages=found.passages
         )
@@ -225,6 +238,8 @@ class _Writer:
             prompt=setup.answer_prompt,
         )
         yield SourcesFound(found_sources(kept))
+        if self.stream.call is not None:
+            await reserve_call(user=user, call=self.stream.call)
         began = time.monotonic()
         # SECURITY: a document may go while a model still tells what stands in it.
         still_readable = partial(sync_to_async(are_readable), user=user, passages=kept)
@@ -252,8 +267,9 @@ class _Writer:
             return condense_by_rule(question, history)
         self.condense = condense_call(question, history, model, self.turn.setup.condense_prompt)
         try:
+            await reserve_call(user=self.turn.user, call=self.condense)
             return await condense_by_model(self.condense, question, history)
-        except ModelUnavailable:
+        except (ModelUnavailable, BudgetExceeded):
             return condense_by_rule(question, history)  # the answer will tell what is wrong
 
     async def settle(self, status: str, error_message: str = "") -> None:
@@ -279,24 +295,13 @@ class _Writer:
             model=self.model.name if self.model else "",
             uses_all=self.model is not None and self.model.generates,
             prompt=self.stream.prompt if self.stream else None,
-            parameters=self._parameters(),
+            parameters=answer_parameters(self.model, self.top_k),
             # A call that was never begun has nothing to meter.
             calls=tuple(call for call in calls if call.was_begun),
             timings=self.timings | {"total": round((time.monotonic() - self.started) * 1000)},
+            embedded=self.embedded,
+            reserved=tuple(call.id for call in calls),
         )
-
-    def _parameters(self) -> dict[str, float]:
-        """Return what an answer depends on besides its prompt, its model and its passages."""
-        if self.model is None:
-            return {}
-        parameters: dict[str, float] = {"top_k": self.top_k}
-        if self.model.generates:
-            parameters |= {
-                "temperature": settings.LLM_TEMPERATURE,
-                "max_tokens": settings.LLM_MAX_TOKENS,
-                "context_characters": settings.LLM_CONTEXT_CHARACTERS,
-            }
-        return parameters
 
 
 async def _save(turn: OpenTurn, settlement: Settlement) -> None:

@@ -45,8 +45,15 @@ class Script:
     silent: bool = False
 
 
-def answering(*texts: str) -> Script:
-    return Script([*(text_event(text) for text in texts), END, USAGE, "[DONE]"])
+def answering(*texts: str, tokens: tuple[int, int] = (11, 5)) -> Script:
+    prompt, completion = tokens
+    counted = {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
+    }
+    usage = {"choices": [], "usage": counted}
+    return Script([*(text_event(text) for text in texts), END, usage, "[DONE]"])
 
 
 def failing(status: int, code: str = "", **extra: Any) -> Script:

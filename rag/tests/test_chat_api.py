@@ -1,3 +1,5 @@
+from decimal import Decimal
+
 import pytest
 from django.test import AsyncClient
 from rest_framework_simplejwt.tokens import AccessToken
@@ -18,6 +20,7 @@ KEYS = {
     "sentences",
     "sources",
     "related",
+    "budget_warnings",
     "conversation_id",
     "message_id",
     "status",
@@ -42,7 +45,7 @@ def bearer(user: User) -> str:
 
 
 def test_an_answer_has_the_shape_of_the_contract(owner, handbook, model, settings):
-    settings.LLM_PROMPT_PRICE = 1.0
+    settings.LLM_PROMPT_PRICE = Decimal(1)
     model.enqueue(ANSWER, usage=TokenUsage(1000, 10))
     response = client_of(owner).post("/api/chat", {"query": QUESTION})
     assert response.status_code == 200
@@ -198,7 +201,8 @@ def test_retrieval_returns_what_the_caller_may_read(owner, colleague, handbook):
     }
     assert (result["content"], result["rank"], result["page"]) == (LEAVE, 1, 1)
     assert client_of(colleague).post("/api/retrieval", {"query": QUESTION}).json()["results"] == []
-    assert UsageRecord.objects.count() == 0
+    [row] = UsageRecord.objects.all()  # the colleague has nothing to search
+    assert (row.user, row.feature, row.texts) == (owner, "embed_question", 1)
 
 
 @pytest.mark.parametrize(

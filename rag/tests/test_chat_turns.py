@@ -47,7 +47,7 @@ def ask(user, query: str = QUESTION, conversation: Conversation | None = None) -
 
 
 def ledger() -> list[tuple]:
-    rows = UsageRecord.objects.order_by("pk")
+    rows = UsageRecord.objects.of_language_models().order_by("pk")
     return list(
         rows.values_list("feature", "model", "outcome", "prompt_tokens", "completion_tokens")
     )
@@ -291,7 +291,7 @@ async def test_what_was_produced_is_kept_when_the_client_goes_away(
     assert message.status == "stopped"
     assert message.content.startswith("Every employee has 30 days")
     assert model.closed == 1
-    [row] = [row async for row in UsageRecord.objects.all()]
+    [row] = [row async for row in UsageRecord.objects.of_language_models()]
     assert (row.outcome, row.prompt_tokens > 0, row.completion_tokens > 0) == (
         "stopped",
         True,
@@ -378,7 +378,7 @@ async def test_a_conversation_deleted_meanwhile_is_metered_all_the_same(
         async for _ in stream:
             pass
     assert await Message.objects.acount() == 0
-    [row] = [row async for row in UsageRecord.objects.all()]
+    [row] = [row async for row in UsageRecord.objects.of_language_models()]
     assert (row.outcome, row.message_id) == ("completed", None)
 
 

@@ -73,7 +73,7 @@ def test_a_deleted_conversation_is_gone_and_its_cost_is_not(owner, conversation)
     assert client_of(owner).delete(path).status_code == 204
     assert client_of(owner).get(path).status_code == 404
     assert Message.objects.count() == 0
-    assert UsageRecord.objects.filter(user=owner).count() == 1
+    assert UsageRecord.objects.of_language_models().filter(user=owner).count() == 1
 
 
 @pytest.mark.parametrize("who", ["colleague", "admin", "outsider", "outside_admin"])

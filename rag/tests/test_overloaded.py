@@ -90,7 +90,7 @@ def test_a_stored_question_that_finds_no_place_can_be_asked_again(owner, handboo
     shown = page_as(owner).get(reverse("rag:answer", args=[answer.pk])).content.decode()
     assert "Too many people are asking" in shown
     assert reverse("rag:again", args=[answer.pk]) in shown
-    assert not UsageRecord.objects.exists()
+    assert not UsageRecord.objects.of_language_models().exists()
     model.enqueue(QUESTION)  # the rewording
     model.enqueue(ANSWER)
     again = start_turn(user=owner, query=QUESTION, conversation_id=answer.conversation_id)
@@ -228,7 +228,7 @@ def test_an_answer_is_saved_and_metered_once_the_database_is_free(owner, handboo
     answer = start_turn(user=owner, query=QUESTION)
     settled = run_turn(user=owner, message_id=answer.pk)
     assert (settled.status, settled.content) == ("completed", ANSWER)
-    assert UsageRecord.objects.count() == 1
+    assert UsageRecord.objects.of_language_models().count() == 1
 
 
 def test_tries_to_save_are_bounded(owner, handbook, model, settling):

@@ -52,5 +52,5 @@ async def test_a_client_that_hangs_up_stops_the_model_and_what_came_is_kept(owne
         "stopped",
         "Every employee has 30 days of paid leave",
     )
-    record = await UsageRecord.objects.aget()
+    record = await UsageRecord.objects.of_language_models().aget()
     assert (record.outcome, record.completion_tokens) == ("stopped", 10)

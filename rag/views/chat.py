@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.models import User
 from documents.narrowing import Narrowing
 from knowledge.lib.errors import Conflict, NotFound, Unprocessable
+from rag import budgets
 from rag.forms import NarrowingForm, QuestionForm, first_error
 from rag.models import Conversation, Message
 from rag.services.turns import start_turn
@@ -98,6 +99,7 @@ def _asked(request: PageRequest, answer: Message, *, is_first: bool = False) -> 
         "conversation": answer.conversation,
         "narrowed": present_narrowing(answer.conversation.narrowing, request.user),
         "is_first": is_first,
+        "budget_warnings": budgets.warnings(user=request.user),
     }
     response = render(request, "rag/chat.html#asked", context)
     response.headers["HX-Push-Url"] = url
@@ -119,4 +121,5 @@ def _page_context(
         "conversation": current,
         "narrowed": present_narrowing(narrowing, user),
         "max_characters": settings.MAX_QUERY_CHARACTERS,
+        "budget_warnings": budgets.warnings(user=user),
     }

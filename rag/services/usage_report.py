@@ -1,0 +1,168 @@
+"""What the ledger adds up to: by day, person, model and feature, and as a file."""
+
+import csv
+import datetime
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Count, QuerySet, Sum
+from django.db.models.functions import TruncDate
+
+from accounts.models import User
+from rag.models import UsageRecord
+from rag.querysets import UsageRecordQuerySet
+
+# What usage can be added up by, and the columns that make a group.
+GROUPINGS: dict[str, tuple[str, ...]] = {
+    "day": ("day",),
+    "user": ("user_id", "user__email"),
+    "model": ("model",),
+    "feature": ("feature",),
+    "outcome": ("outcome",),
+}
+# What was added up before groups could be chosen.
+DEFAULT_GROUPS = ("day", "user", "model")
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which calls are added up.
+
+    Attributes:
+        start, end: days, both included, in the time zone of the installation.
+    """
+
+    start: datetime.date | None = None
+    end: datetime.date | None = None
+    user: str = ""
+    model: str = ""
+    feature: str = ""
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Calls added up."""
+
+    calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    embedding_tokens: int = 0
+    cost: Decimal = Decimal(0)
+
+    @property
+    def tokens(self) -> int:
+        """What language models read and wrote."""
+        return self.prompt_tokens + self.completion_tokens
+
+
+def records(*, user: User, filters: Filters) -> UsageRecordQuerySet:
+    """Return the calls that a person may see: their own; an administrator the organization's."""
+    found = UsageRecord.objects.visible_to(user)
+    if filters.start:
+        found = found.filter(created_at__date__gte=filters.start)
+    if filters.end:
+        found = found.filter(created_at__date__lte=filters.end)
+    if filters.user:
+        found = found.filter(user__email__iexact=filters.user)
+    if filters.model:
+        found = found.filter(model=filters.model)
+    if filters.feature:
+        found = found.filter(feature=filters.feature)
+    return found
+
+
+def totals(*, user: User, filters: Filters) -> Totals:
+    """Return everything added up."""
+    return _totals(records(user=user, filters=filters).aggregate(**_SUMS))
+
+
+def usage_by(
+    *, user: User, filters: Filters, groups: Sequence[str] = DEFAULT_GROUPS
+) -> QuerySet[Any, Any]:
+    """Return the sums of each group, the newest day first.
+
+    Args:
+        groups: keys of `GROUPINGS`, in the order of the rows.
+    """
+    columns = [column for group in groups for column in GROUPINGS[group]]
+    order = [f"-{column}" if column == "day" else column for column in columns]
+    found = records(user=user, filters=filters).order_by()
+    if "day" in groups:
+        found = found.annotate(day=TruncDate("created_at"))
+    rows: QuerySet[Any, Any] = found.values(*columns).annotate(**_SUMS).order_by(*order)
+    return rows
+
+
+def totals_by(*, user: User, filters: Filters, group: str) -> list[tuple[Any, Totals]]:
+    """Return the sums of each value of one group: days in order, else the costliest first."""
+    column = GROUPINGS[group][-1]
+    rows = [
+        (row[column], _totals(row)) for row in usage_by(user=user, filters=filters, groups=[group])
+    ]
+    if group == "day":
+        return rows[::-1]
+    return sorted(rows, key=lambda row: (row[1].cost, row[1].tokens, row[1].calls), reverse=True)
+
+
+def csv_lines(*, user: User, filters: Filters) -> Iterator[str]:
+    """Yield usage by day, person, model, feature and outcome as lines of a CSV file."""
+    header = [
+        *("day", "user", "model", "feature", "outcome", "calls"),
+        *("prompt_tokens", "completion_tokens", "embedding_tokens", "cost"),
+    ]
+    yield _csv_line(header)
+    groups = ("day", "user", "model", "feature", "outcome")
+    for row in usage_by(user=user, filters=filters, groups=groups).iterator(chunk_size=1000):
+        added = _totals(row)
+        yield _csv_line(
+            [
+                row["day"].isoformat(),
+                row["user__email"] or "",
+                row["model"],
+                row["feature"],
+                row["outcome"],
+                added.calls,
+                added.prompt_tokens,
+                added.completion_tokens,
+                added.embedding_tokens,
+                f"{added.cost:f}",
+            ]
+        )
+
+
+def _csv_line(values: Iterable[object]) -> str:
+    line = io.StringIO()
+    csv.writer(line).writerow([_harmless(value) for value in values])
+    return line.getvalue()
+
+
+def _harmless(value: object) -> object:
+    """SECURITY: a spreadsheet runs what begins like a formula; a quote before it shows it."""
+    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
+        return f"'{value}"
+    return value
+
+
+_SUMS = {
+    "calls": Count("pk"),
+    "total_prompt_tokens": Sum("prompt_tokens"),
+    "total_completion_tokens": Sum("completion_tokens"),
+    "total_embedding_tokens": Sum("embedding_tokens"),
+    "total_cost": Sum("cost"),
+}
+_BILLIONTH = Decimal("0.000000001")
+
+
+def _totals(row: dict[str, Any]) -> Totals:
+    cost = Decimal(row["total_cost"] or 0)
+    return Totals(
+        calls=row["calls"],
+        prompt_tokens=row["total_prompt_tokens"] or 0,
+        completion_tokens=row["total_completion_tokens"] or 0,
+        embedding_tokens=row["total_embedding_tokens"] or 0,
+        # SQLite adds amounts up as binary fractions.
+        cost=cost.quantize(_BILLIONTH),
+    )

@@ -195,6 +195,8 @@ def complete(
         error_code="",
         error_message="",
         title=title,
+        dated_on=document.dated_on,
+        dated_by=document.dated_by,
         page_count=page_count,
         chunk_count=chunk_count,
         warnings=[said[:_LONGEST_WARNING] for said in warnings[:_MOST_WARNINGS]],

@@ -1,5 +1,6 @@
 """A document, its pages and its chunks."""
 
+import datetime
 import uuid
 
 from django.core.exceptions import ValidationError
@@ -54,6 +55,11 @@ class Document(models.Model):
         TEAMS = "teams", "Teams"
         ORGANIZATION = "organization", "Organization"
 
+    class DatedBy(models.TextChoices):
+        TEXT = "text", "as it says itself"
+        FILE = "file", "when the file was changed last"
+        UPLOAD = "upload", "when it was uploaded"
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     # Protected, as the uploader is: a cascade would pass by the services, which take the words out
     # of the indexes and the files out of the storage.
@@ -100,6 +106,12 @@ class Document(models.Model):
         default=list, blank=True, help_text="Sentences about what of the file could not be read."
     )
     title = models.CharField(max_length=255, blank=True, help_text="As found in the document.")
+    dated_on = models.DateField(
+        null=True, blank=True, help_text="The document's own date, of its text or its file."
+    )
+    dated_by = models.CharField(
+        max_length=8, choices=DatedBy.choices, default=DatedBy.UPLOAD, editable=False
+    )
     page_count = models.PositiveIntegerField(default=0)
     chunk_count = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -165,6 +177,11 @@ class Document(models.Model):
         """The document's own title, or its file name made readable."""
         stem = self.filename.rsplit(".", 1)[0]
         return self.title or " ".join(stem.replace("_", " ").replace("-", " ").split())
+
+    @property
+    def date(self) -> datetime.date:
+        """Its own date, or the day it was uploaded: `dated_by` says which."""
+        return self.dated_on or self.created_at.date()
 
     @property
     def is_in_progress(self) -> bool:

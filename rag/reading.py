@@ -18,6 +18,7 @@ from django.db import OperationalError, connection
 from documents import leases
 from documents.attachments import store_attachments
 from documents.chunking import chunk_pages
+from documents.document_dates import date_document
 from documents.exceptions import DocumentFailure
 from documents.extraction.base import ExtractedDocument
 from documents.extraction.runner import extract_file
@@ -240,6 +241,7 @@ def read(lease: Lease) -> Job | None:
                 return None  # deleted meanwhile
             extracted = _extract(document)
             document.title = extracted.title[:255]
+            date_document(document, extracted)
             model = get_state(document.organization_id).model
             chunks = chunk_pages(
                 extracted.pages,

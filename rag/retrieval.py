@@ -1,5 +1,6 @@
 """The only reader of the index: a question and a user in, passages that the user may read out."""
 
+import datetime
 import time
 import uuid
 from collections.abc import Sequence
@@ -9,6 +10,8 @@ from logging import getLogger
 from typing import Any
 
 from django.conf import settings
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Coalesce, TruncDate
 
 from accounts.models import User
 from documents.models import Document, DocumentChunk
@@ -63,6 +66,7 @@ class Passage:
         score: the fused score, higher is better, comparable inside one result.
         similarity: cosine of question and chunk; None when only words found it.
         rank: from 1.
+        document_date: the document's own, or of its upload, as `dated_by` says.
     """
 
     chunk_key: int
@@ -79,10 +83,12 @@ class Passage:
     score: float
     similarity: float | None
     rank: int
+    document_date: datetime.date | None = None
+    dated_by: str = ""
 
 
 # Where the fields of a Passage are read from.
-_COLUMNS = {
+_COLUMNS: dict[str, str | Combinable] = {
     "chunk_key": "pk",
     "chunk_id": "uid",
     "document_id": "document_id",
@@ -94,6 +100,8 @@ _COLUMNS = {
     "start": "start",
     "end": "end",
     "content": "text",
+    "document_date": Coalesce("document__dated_on", TruncDate("document__created_at")),
+    "dated_by": "document__dated_by",
 }
 
 

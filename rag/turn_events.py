@@ -1,5 +1,6 @@
 """What happens while an answer is written, in the order in which it does."""
 
+import datetime
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ class Source:
         start, end: characters into the page's text.
         quote: the sentence of it that says what the answer says, "" where none is known;
             `quote_start`, `quote_end`: characters into the page's text, None without a quote.
+        document_date: the document's own date, or of its upload, as `dated_by` says ("text",
+            "file", "upload"); None when it is not available.
         cited: whether the answer cites it.
         url: the page with the quote or the passage marked; empty when it is not available.
         available: whether the document is still there, and the reader may read it; if not,
@@ -35,6 +38,8 @@ class Source:
     quote: str = ""
     quote_start: int | None = None
     quote_end: int | None = None
+    document_date: datetime.date | None = None
+    dated_by: str = ""
 
 
 @dataclass(frozen=True)

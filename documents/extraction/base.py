@@ -1,5 +1,6 @@
 """What every extractor gives: the text of each page, in reading order."""
 
+import datetime
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +61,7 @@ class ExtractedDocument:
         warnings: sentences for the user about what could not be read.
         attachments: files inside it, as far as the limits allow.
         scans: numbers of the pages that are pictures of text, which nobody has read yet.
+        dated_on: when the file says that it was changed last, None where it does not.
     """
 
     pages: tuple[ExtractedPage, ...]
@@ -67,6 +69,7 @@ class ExtractedDocument:
     warnings: tuple[str, ...] = ()
     attachments: tuple[Attachment, ...] = ()
     scans: tuple[int, ...] = ()
+    dated_on: datetime.date | None = None
 
 
 @dataclass(frozen=True)

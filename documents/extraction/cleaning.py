@@ -1,5 +1,6 @@
 """What characters a page's text may hold: NFC, visible, with plain spaces and line ends."""
 
+import datetime
 import re
 import unicodedata
 
@@ -43,3 +44,11 @@ def squeeze(text: str) -> str:
 def tidy_lines(text: str) -> str:
     """Return cleaned text whose lines have single spaces and none at their ends."""
     return _AROUND_LINE_END.sub("\n", _BLANKS.sub(" ", clean_characters(text))).strip()
+
+
+def iso_date(said: str) -> datetime.date | None:
+    """Return the day of an ISO time, None where it is none."""
+    try:
+        return datetime.date.fromisoformat(said.strip()[:10])
+    except ValueError:
+        return None

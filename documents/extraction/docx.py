@@ -55,7 +55,9 @@ class DocxExtractor(Extractor):
                 notes={kind: package.xml(parts.get(f"{kind}s", "")) for kind in _NOTES},
             )
             reader.read(body)
-            return reader.writer.document(package.title() or reader.title)
+            return reader.writer.document(
+                package.title() or reader.title, dated_on=package.dated_on()
+            )
 
 
 class _BodyReader:

@@ -1,7 +1,9 @@
 """Markdown: what the rendered page says, so that an answer can quote whole sentences of it."""
 
+import datetime
 import re
 from collections.abc import MutableMapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,11 +15,16 @@ from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
 
 from documents.extraction.base import ExtractedDocument, Extractor, Limits
+from documents.extraction.cleaning import iso_date
 from documents.extraction.encoding import decode
 from documents.extraction.html import read_html
 
 _FRONT_MATTER = re.compile(r"\A(---|\+\+\+)[ \t]*\n(.*?)\n(?:\1|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _TITLE = re.compile(r"^title[ \t]*[:=][ \t]*(.+?)[ \t]*$", re.MULTILINE | re.IGNORECASE)
+_DATE = re.compile(
+    r"^(?:date|(?:last[-_ ]?)?(?:updated|modified|mod))[ \t]*[:=][ \t]*[\"']?(\d{4}-\d{2}-\d{2})",
+    re.MULTILINE | re.IGNORECASE,
+)
 _HEADING_ANCHOR = re.compile(r"^(#{1,6} .*?)[ \t]*\{#[^}\n]*\}[ \t]*$", re.MULTILINE)
 _ALERT = re.compile(r"^([ \t]*>[ \t]*)\[!(\w+)\]", re.MULTILINE)
 _TAG = re.compile(r"<(/?)([A-Za-z][\w.-]*)([^<>]*)>")
@@ -33,19 +40,22 @@ class MarkdownExtractor(Extractor):
 
     def extract(self, path: Path, limits: Limits) -> ExtractedDocument:
         source = decode(path.read_bytes()).replace("\r\n", "\n").replace("\r", "\n")
-        title, source = _without_front_matter(source)
+        title, dated_on, source = _without_front_matter(source)
         source = _HEADING_ANCHOR.sub(r"\1", source)
         source = _ALERT.sub(lambda found: f"{found[1]}{found[2].capitalize()}:", source)
-        return read_html(_renderer().render(source), limits, title=title)
+        document = read_html(_renderer().render(source), limits, title=title)
+        return replace(document, dated_on=dated_on)
 
 
-def _without_front_matter(source: str) -> tuple[str, str]:
-    """Return the title that the front matter gives, and the rest."""
+def _without_front_matter(source: str) -> tuple[str, datetime.date | None, str]:
+    """Return the title and the date that the front matter gives, and the rest."""
     found = _FRONT_MATTER.match(source)
     if found is None:
-        return "", source
+        return "", None, source
     title = _TITLE.search(found[2])
-    return (title[1].strip("\"'") if title else ""), source[found.end() :]
+    dates = filter(None, map(iso_date, _DATE.findall(found[2])))
+    words = title[1].strip("\"'") if title else ""
+    return words, max(dates, default=None), source[found.end() :]
 
 
 @cache

@@ -1,12 +1,13 @@
 """What OpenDocument files share: their package, paragraphs, lists and tables."""
 
+import datetime
 from collections.abc import Iterator
 from pathlib import Path
 
 from lxml import etree
 
 from documents.extraction.archive import BoundedArchive
-from documents.extraction.cleaning import squeeze
+from documents.extraction.cleaning import iso_date, squeeze
 from documents.extraction.elements import attribute, child, name_of
 from documents.extraction.errors import damaged
 from documents.extraction.rows import as_row
@@ -51,6 +52,11 @@ class OdfPackage(BoundedArchive):
         """Return the title in the file's properties, "" without one."""
         meta = child(self.xml("meta.xml"), "meta", "title")
         return "" if meta is None else (meta.text or "").strip()
+
+    def dated_on(self) -> datetime.date | None:
+        """Return when the file's properties say that it was changed last."""
+        meta = child(self.xml("meta.xml"), "meta", "date")
+        return None if meta is None else iso_date(meta.text or "")
 
     def styles(self) -> Iterator[etree._Element]:
         """Yield the definitions of styles, those of the whole file first."""

@@ -28,7 +28,7 @@ class OdpExtractor(Extractor):
                 title = _write_slide(slide, reader)
                 first_title = first_title or title
                 writer.end_page()
-            return writer.document(package.title() or first_title)
+            return writer.document(package.title() or first_title, dated_on=package.dated_on())
 
 
 def _write_slide(slide: etree._Element, reader: OdfReader) -> str:

@@ -33,7 +33,7 @@ class OdsExtractor(Extractor):
                 writer.end_page()
             if hidden:
                 writer.warn(f"{hidden} hidden sheet{'s were' if hidden > 1 else ' was'} not read.")
-            return writer.document(package.title())
+            return writer.document(package.title(), dated_on=package.dated_on())
 
 
 def _hiding_styles(package: OdfPackage) -> Iterator[str]:

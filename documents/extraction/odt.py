@@ -15,4 +15,6 @@ class OdtExtractor(Extractor):
             body = package.body("text")
             reader = OdfReader(package, DocumentWriter(limits), paged=True)
             reader.read(body)
-            return reader.writer.document(package.title() or reader.first_title)
+            return reader.writer.document(
+                package.title() or reader.first_title, dated_on=package.dated_on()
+            )

@@ -1,8 +1,12 @@
 """Finds its way in an Office Open XML file: the main part, and what each part refers to."""
 
+import datetime
 import posixpath
 
 from documents.extraction.archive import BoundedArchive
+from documents.extraction.cleaning import iso_date
+
+_TEMPLATE_TIME = "2013-12-23T23:15:00Z"
 
 
 class OfficePackage(BoundedArchive):
@@ -35,3 +39,10 @@ class OfficePackage(BoundedArchive):
         """Return the title in the file's properties, "" without one."""
         core = self.xml("docProps/core.xml")
         return "" if core is None else (core.findtext("{*}title") or "").strip()
+
+    def dated_on(self) -> datetime.date | None:
+        """Return when the file's properties say that it was changed last."""
+        core = self.xml("docProps/core.xml")
+        said = "" if core is None else core.findtext("{*}modified") or core.findtext("{*}created")
+        # A template of a library that writes such files, which keep its date.
+        return None if said == _TEMPLATE_TIME else iso_date(said or "")

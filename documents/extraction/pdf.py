@@ -1,12 +1,14 @@
 """PDF: the text of each page with the file's own page numbers."""
 
+import datetime
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from pypdfium2 import PdfDocument, PdfiumError, PdfPage
 
 from documents.extraction.base import ExtractedDocument, Extractor, Limits
-from documents.extraction.cleaning import squeeze
+from documents.extraction.cleaning import iso_date, squeeze
 from documents.extraction.errors import (
     ExtractionError,
     damaged,
@@ -19,6 +21,7 @@ from documents.extraction.pdf_paragraphs import page_text, typography
 from documents.extraction.pictures import DOTS_PER_INCH, MOST_PIXELS, as_pgm
 
 _STAMP_CHARACTERS = 60
+_PDF_DATE = re.compile(r"D:(\d{4})(\d{2})(\d{2})")
 
 
 class PdfExtractor(Extractor):
@@ -33,6 +36,7 @@ class PdfExtractor(Extractor):
                 raise too_many_pages(limits.pages)
             pages, scans = _lines_of_pages(document, limits)
             title = _title(document)
+            dated_on = _dated_on(document)
         if not any(pages) and not scans:
             raise empty()
         measured = typography(pages)
@@ -41,7 +45,7 @@ class PdfExtractor(Extractor):
         )
         if not title:
             title = next((h.title for page in laid_out for h in page.headings if h.level < 3), "")
-        return ExtractedDocument(laid_out, title, scans=tuple(scans))
+        return ExtractedDocument(laid_out, title, scans=tuple(scans), dated_on=dated_on)
 
     def picture(self, path: Path, page: int) -> bytes:
         with _open(path) as document:
@@ -79,6 +83,17 @@ def _title(document: PdfDocument) -> str:
         return squeeze(document.get_metadata_value("Title"))
     except UnicodeDecodeError:
         return ""
+
+
+def _dated_on(document: PdfDocument) -> datetime.date | None:
+    for key in ("ModDate", "CreationDate"):
+        try:
+            said = document.get_metadata_value(key)
+        except UnicodeDecodeError:
+            continue
+        if match := _PDF_DATE.match(said):
+            return iso_date("-".join(match.groups()))
+    return None
 
 
 def _lines_of_pages(document: PdfDocument, limits: Limits) -> tuple[list[list[Line]], list[int]]:

@@ -42,7 +42,9 @@ class PptxExtractor(Extractor):
             reader = _SlideReader(package, DocumentWriter(limits, part_characters=SHEET_CHARACTERS))
             for slide in slides:
                 reader.read(slide)
-            return reader.writer.document(package.title() or reader.first_title)
+            return reader.writer.document(
+                package.title() or reader.first_title, dated_on=package.dated_on()
+            )
 
 
 class _SlideReader:

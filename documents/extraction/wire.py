@@ -5,6 +5,7 @@ here, and nothing is unpickled.
 """
 
 import contextlib
+import datetime
 import json
 import re
 import struct
@@ -54,6 +55,7 @@ def encode_document(document: ExtractedDocument) -> bytes:
             for attached in document.attachments
         ],
         "scans": document.scans,
+        "dated_on": document.dated_on.isoformat() if document.dated_on else "",
     }
     return encode(said) + b"".join(attached.content for attached in document.attachments)
 
@@ -160,7 +162,13 @@ def _document(said: Any, contents: bytes, limits: Limits) -> ExtractedDocument:
         warnings=tuple(_text(warning, _LONGEST_MESSAGE) for warning in said["warnings"]),
         attachments=tuple(_attachments(said["attachments"], contents, limits)),
         scans=tuple(_scans(said["scans"], len(pages))),
+        dated_on=_date(said["dated_on"]),
     )
+
+
+def _date(said: Any) -> datetime.date | None:
+    text = _text(said, 10)
+    return datetime.date.fromisoformat(text) if text else None
 
 
 def _attachments(said: Any, contents: bytes, limits: Limits) -> Iterator[Attachment]:

@@ -1,5 +1,6 @@
 """Collects a document's blocks in reading order and lays them out as pages of bounded length."""
 
+import datetime
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -92,7 +93,11 @@ class DocumentWriter:
             self._warnings.append(sentence)
 
     def document(
-        self, title: str = "", *, attachments: Iterable[Attachment] = ()
+        self,
+        title: str = "",
+        *,
+        attachments: Iterable[Attachment] = (),
+        dated_on: datetime.date | None = None,
     ) -> ExtractedDocument:
         """Return what was written.
 
@@ -105,7 +110,11 @@ class DocumentWriter:
         if not any(page.text for page in self._pages):
             raise empty()
         return ExtractedDocument(
-            tuple(self._pages), squeeze(title)[:255], tuple(self._warnings), tuple(attachments)
+            tuple(self._pages),
+            squeeze(title)[:255],
+            tuple(self._warnings),
+            tuple(attachments),
+            dated_on=dated_on,
         )
 
     def _add(self, text: str, gap: str) -> None:

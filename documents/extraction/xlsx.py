@@ -51,7 +51,7 @@ class XlsxExtractor(Extractor):
                 writer.end_page()
             if hidden:
                 writer.warn(f"{hidden} hidden sheet{'s were' if hidden > 1 else ' was'} not read.")
-            return writer.document(package.title())
+            return writer.document(package.title(), dated_on=package.dated_on())
 
 
 class _Workbook:

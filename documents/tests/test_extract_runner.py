@@ -262,7 +262,7 @@ def said(json: bytes, contents: bytes = b"") -> bytes:
     return wire.LENGTH.pack(len(json)) + json + contents
 
 
-REST = b'"warnings":[],"attachments":[],"scans":[]}'
+REST = b'"warnings":[],"attachments":[],"scans":[],"dated_on":""}'
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from django.conf import settings
 from rest_framework import serializers
 
 from documents.labels import MAX_COLLECTION_CHARACTERS, MAX_TAG_CHARACTERS, MAX_TAGS
+from documents.models import Document
 from documents.narrowing import MOST_DOCUMENTS
 from rag.models import Conversation, Message
 from rag.services.feedback import COMMENT_CHARACTERS
@@ -67,6 +68,13 @@ class SourceSerializer(serializers.Serializer[None]):
         allow_null=True, help_text="Characters of the quote into the page's text."
     )
     quote_end = serializers.IntegerField(allow_null=True, help_text="The same, exclusive.")
+    document_date = serializers.DateField(
+        allow_null=True, help_text="The document's own date, or of its upload."
+    )
+    dated_by = serializers.ChoiceField(
+        choices=[*Document.DatedBy.choices, ""],
+        help_text="Where the date is from: the document's text, its file, or the upload.",
+    )
     score = serializers.FloatField(help_text="Comparable inside one answer, higher is better.")
     cited = serializers.BooleanField(help_text="Whether the answer cites it.")
     url = serializers.CharField(

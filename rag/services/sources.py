@@ -133,6 +133,8 @@ def found_sources(passages: Sequence[Passage]) -> list[Source]:
             cited=False,
             url=passage_url(passage.document_id, passage.page, (passage.start, passage.end)),
             available=True,
+            document_date=passage.document_date,
+            dated_by=passage.dated_by,
         )
         for number, passage in enumerate(passages, start=1)
     ]
@@ -161,6 +163,8 @@ def _source(
         quote=text,
         quote_start=quote[0] if quote else None,
         quote_end=quote[1] if quote else None,
+        document_date=chunk.document.date if chunk else None,
+        dated_by=chunk.document.dated_by if chunk else "",
     )
 
 

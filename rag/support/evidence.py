@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rag.support.dates import FoundDate
+from documents.dates import FoundDate
 from rag.support.facts import (
     Facts,
     Name,

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from rag.support.dates import FoundDate, find_dates
+from documents.dates import FoundDate, find_dates
 from rag.support.polarity import Polarity, polarity_of
 from rag.support.quantities import Quantity, find_quantities
 from rag.words import STOP_WORDS, stem, stems

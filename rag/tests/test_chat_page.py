@@ -211,7 +211,8 @@ def test_an_answer_is_shown_with_its_source_one_click_away(page_as, owner, handb
     page = shown(page_as(owner), answered.conversation)
     url = f"{reverse('documents:page', args=[handbook.pk, 1])}?start=0&amp;end={len(LEAVE)}#passage"
     assert "<strong>30 days</strong>" in page
-    assert f'<a class="citation" title="leave.md, page 1" href="{url}">1</a>' in page
+    title = f"leave.md, page 1, uploaded {handbook.created_at:%-d %b %Y}"
+    assert f'<a class="citation" title="{title}" href="{url}">1</a>' in page
     assert f'<a class="break" href="{url}">' in page
     assert f">{LEAVE}</blockquote>" in page
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rag.support.dates import Date, find_dates
+from documents.dates import Date, find_dates
 from rag.support.facts import facts_of
 from rag.support.polarity import contradicts, polarity_of
 from rag.support.quantities import find_quantities

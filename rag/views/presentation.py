@@ -100,7 +100,15 @@ def _citation(source: Source, quote: tuple[int, int] | None = None) -> Citation:
     url = source.url
     if quote is not None:
         url = passage_url(source.document_id, source.page, (source.start, source.end), quote)
-    return Citation(url=url, title=f"{source.filename}, page {source.page}")
+    return Citation(url=url, title=_where(source))
+
+
+def _where(source: Source) -> str:
+    date = source.document_date
+    dated = (
+        f", {'uploaded' if source.dated_by == 'upload' else 'of'} {date:%-d %b %Y}" if date else ""
+    )
+    return f"{source.filename}, page {source.page}{dated}"
 
 
 def present_answer(message: Message, *, user: User) -> AnswerView:

@@ -15,6 +15,7 @@ from documents import files
 from documents.extraction.registry import FileType, detect_type
 from documents.labels import Label
 from documents.models import Document, DocumentTag, storage_path
+from documents.quotas import check_room
 from knowledge.lib.faults import FaultPoint, passing
 
 # What type detection may look at; enough to find the parts of an Office file.
@@ -51,7 +52,8 @@ def take_in(
         ingest: ring for a worker after the commit.
 
     Raises:
-        TooLarge: more than `MAX_UPLOAD_BYTES`.
+        TooLarge: more than `MAX_UPLOAD_BYTES`, or than person or organization may keep.
+        Unprocessable: they have as many documents as they may.
     """
     path = document.file.name = storage_path(document, document.filename)
     with files.reserved(path) as reservation:
@@ -60,6 +62,7 @@ def take_in(
         document.size, document.sha256 = stored.size, stored.sha256
         with transaction.atomic():
             teams = admit(document)
+            check_room(document)
             reservation.keep()
             document.full_clean()
             document.save(force_insert=True)

@@ -148,6 +148,8 @@ class Document(models.Model):
                 name="document_turn",
             ),
             models.Index(fields=["organization", "collection_key"], name="document_collection"),
+            # What a person and an organization keep, counted without reading the rows.
+            models.Index(fields=["organization", "uploaded_by", "size"], name="document_use"),
         ]
         constraints = [
             models.UniqueConstraint(

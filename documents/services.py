@@ -61,7 +61,8 @@ def upload_document(
     Raises:
         AlreadyUploaded: the owner has a document of the same bytes that has not failed.
         UnsupportedType: content and extension are of no accepted type.
-        TooLarge: more than `MAX_UPLOAD_BYTES`.
+        TooLarge: more than `MAX_UPLOAD_BYTES`, or than owner or organization may keep.
+        Unprocessable: they have as many documents as they may.
         InvalidInput: visibility and teams do not fit, or a tag or the collection is too long.
     """
     if not owner.is_active or owner.organization_id is None:

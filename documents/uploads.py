@@ -1,9 +1,7 @@
 """Uploads of many files: announced first, then sent in parts, and gone on with after a stop."""
 
 import datetime
-import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import NoReturn
 
@@ -14,6 +12,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from accounts.models import Team, User
+from documents.announced_files import Announced
 from documents.exceptions import AlreadyUploaded
 from documents.extraction.registry import accepted_extensions
 from documents.filenames import display_name
@@ -21,35 +20,24 @@ from documents.models import Document, UploadBatch, UploadFile
 from documents.retries import retry_documents
 from documents.services import sharing_for, upload_document
 from documents.upload_limit import too_large
-from knowledge.lib.errors import AppError, InvalidInput, NotAllowed, NotFound, Unprocessable
+from knowledge.lib.errors import (
+    AppError,
+    InvalidInput,
+    NotAllowed,
+    NotFound,
+    TooLarge,
+    Unprocessable,
+)
 from knowledge.lib.failures import translated
 
 State = UploadFile.State
 
-MOST_ANNOUNCED = 500
-"""Files in one call of `expect_files`."""
 _KEPT_BATCHES = 50  # of one person; the oldest go, as nobody looks at them again
 _KEPT_FOR = datetime.timedelta(days=30)
-_LONGEST_PATH = 1000
 _UNREADABLE = (
     "The browser could not read this file. Check that it still exists and that you may open it, "
     "then choose it again."
 )
-
-
-@dataclass(frozen=True)
-class Announced:
-    """A file that a browser is going to send.
-
-    Attributes:
-        path: inside the folder, as the browser gives it; anything may come.
-        size: bytes.
-        modified: milliseconds since 1970; with the size it tells whether the file is the same.
-    """
-
-    path: str
-    size: int
-    modified: int
 
 
 def open_batch(
@@ -103,7 +91,7 @@ def expect_files(
         Unprocessable: more than `MAX_BATCH_FILES` of one upload.
     """
     batch = _locked(batch, actor)
-    keys = [_key(file.path) for file in files]
+    keys = [file.key for file in files]
     known = {row.key: row for row in batch.files.filter(key__in=keys)}
     if not is_resumed:
         _add(batch, {key: f for key, f in zip(keys, files, strict=True) if key not in known}, known)
@@ -117,12 +105,18 @@ def expect_files(
 
 
 def receive_file(
-    *, batch: UploadBatch, actor: User, number: int, file: "UploadedFile[bytes] | None"
+    *,
+    batch: UploadBatch,
+    actor: User,
+    number: int,
+    file: "UploadedFile[bytes] | None",
+    refusal: AppError | None = None,
 ) -> UploadFile:
     """Take one file of an upload in; one that is here already is not taken again.
 
     Args:
-        file: None for one that was dropped while it arrived, because it is over the limit.
+        file: None for one that was dropped while it arrived.
+        refusal: why it was.
 
     Raises:
         NotFound: the upload has no such number.
@@ -134,7 +128,7 @@ def receive_file(
         return row
     try:
         if file is None:
-            raise too_large(row.path)
+            raise _why_dropped(row, refusal)
         with translated():
             row.document = upload_document(
                 owner=actor,
@@ -216,7 +210,7 @@ def _add(batch: UploadBatch, files: dict[str, Announced], known: dict[str, Uploa
             batch=batch,
             number=number,
             key=key,
-            path=shown_path(file.path),
+            path=file.shown_path,
             size=file.size,
             modified=file.modified,
         )
@@ -265,49 +259,18 @@ def _is_to_be_sent(row: UploadFile) -> bool:
     return not row.is_done
 
 
+def _why_dropped(row: UploadFile, refusal: AppError | None) -> AppError:
+    if isinstance(refusal, TooLarge) and refusal.details["limit_name"] == "MAX_UPLOAD_BYTES":
+        return too_large(row.path)  # it was sent under its number, not under its name
+    return refusal or InvalidInput("This file did not arrive. Send it again.")
+
+
 def _was_sent_before(batch: UploadBatch, document: Document) -> bool:
     """Tell whether a document is of this very upload, whose answer was lost on its way."""
     is_newer = document.created_at >= batch.created_at
     return is_newer and not batch.files.filter(document=document).exists()
 
 
-def shown_path(raw: str) -> str:
-    """Return a path for display: each part cleaned like a file's name, the beginning cut off."""
-    parts = [display_name(p) for p in raw.replace("\\", "/").split("/") if p.strip(" .")]
-    path = "/".join(parts) or display_name("")
-    return path if len(path) <= _LONGEST_PATH else f"…{path[-_LONGEST_PATH + 1 :]}"
-
-
-def _key(path: str) -> str:
-    # Anything may stand in a name, halves of characters too.
-    return hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest()
-
-
 def _short(error: AppError) -> str:
     """Return the error's sentence without the list of all types that are accepted."""
     return error.message.partition(" Accepted are:")[0]
-
-
-def announced(files: object) -> list[Announced]:
-    """Return the files that a browser's JSON names.
-
-    Raises:
-        InvalidInput: it is not of the agreed form, or too long.
-    """
-    try:
-        if not isinstance(files, list) or len(files) > MOST_ANNOUNCED:
-            raise ValueError
-        return [
-            Announced(str(file["path"]), _bounded(file["size"]), _bounded(file["modified"]))
-            for file in files
-        ]
-    except (KeyError, TypeError, ValueError):
-        raise InvalidInput(
-            f"`files` is a list of at most {MOST_ANNOUNCED} objects with path, size and modified."
-        ) from None
-
-
-def _bounded(number: object) -> int:
-    if type(number) is not int:
-        raise ValueError
-    return max(0, min(number, 2**53))

@@ -249,6 +249,8 @@ def read(lease: Lease) -> Job | None:
                 overlap=settings.CHUNK_OVERLAP,
                 fullness=fullness(model, document.display_title),
             )
+            if len(chunks) > settings.MAX_DOCUMENT_CHUNKS:
+                raise _too_many_chunks()
             if not chunks:
                 raise DocumentFailure("This file has no text in it.", code="empty")
             extracted = _with_attachments_stored(lease, document, extracted)
@@ -257,6 +259,14 @@ def read(lease: Lease) -> Job | None:
         except Exception as error:  # the task's edge: recorded on the row and shown
             record_failure(lease, error)
             return None
+
+
+def _too_many_chunks() -> DocumentFailure:
+    limit = settings.MAX_DOCUMENT_CHUNKS
+    return DocumentFailure(
+        f"This document has more than {limit:,} passages. Split it and upload the parts.",
+        code="too_long",
+    )
 
 
 def _extract(document: Document) -> ExtractedDocument:

@@ -70,7 +70,7 @@ def test_a_file_over_the_limit_is_refused_and_removed(upload, settings, media):
     with pytest.raises(TooLarge) as refused:
         upload(b"x" * 1001, "big.txt")
     assert "big.txt" in refused.value.message
-    assert refused.value.details == {"limit_bytes": 1000}
+    assert refused.value.details == {"limit_bytes": 1000, "limit_name": "MAX_UPLOAD_BYTES"}
     assert len(stored_files(media)) == Document.objects.count() == 1
     assert not FileDeletion.objects.exists()
 
@@ -238,7 +238,8 @@ def test_the_api_says_413_with_the_limit(api_as, owner, settings, media):
     answer = api_as(owner).post("/api/documents", {"file": file}, format="multipart")
     assert answer.status_code == 413
     assert answer.json()["error"]["code"] == "too_large"
-    assert answer.json()["error"]["details"] == {"limit_bytes": 100_000}
+    details = answer.json()["error"]["details"]
+    assert details == {"limit_bytes": 100_000, "limit_name": "MAX_UPLOAD_BYTES"}
     assert stored_files(media) == set()
 
 

@@ -11,9 +11,10 @@ from django.utils import timezone
 
 from accounts.models import Team, User
 from documents import services, uploads
+from documents.announced_files import Announced
 from documents.models import Document, UploadBatch, UploadFile
 from documents.upload_progress import progress_of
-from documents.uploads import Announced, expect_files, open_batch, receive_file
+from documents.uploads import expect_files, open_batch, receive_file
 from knowledge.lib.errors import NotAllowed, StorageFull, Unprocessable
 
 pytestmark = pytest.mark.django_db

@@ -25,6 +25,7 @@ from documents.extraction.registry import FORMATS
 from documents.filenames import display_name
 from documents.forms import DocumentFilterForm, EditForm, SharingForm, UploadForm
 from documents.models import Document
+from documents.quotas import quotas_of
 from documents.retries import retry_documents
 from documents.trail import record_download, record_view
 from documents.upload_limit import oversized
@@ -96,6 +97,7 @@ def upload(request: SignedInRequest) -> HttpResponse:
         "formats": [format.name for format in FORMATS],
         "max_bytes": settings.MAX_UPLOAD_BYTES,
         "sending": sending_limits(),
+        "quotas": quotas_of(request.user),
         "batches": recent_batches(request.user),
     }
     code = 422 if request.method == "POST" else 200

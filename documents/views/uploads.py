@@ -13,8 +13,10 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.models import User
 from documents import uploads
+from documents.announced_files import MOST_ANNOUNCED, announced
 from documents.forms import SharingForm
 from documents.models import UploadBatch, UploadFile
+from documents.upload_limit import refused_fields
 from documents.upload_progress import progress_of
 from documents.views.lookup import SignedInRequest, list_page, visible_batch
 from knowledge.lib.errors import InvalidInput
@@ -34,7 +36,7 @@ def sending_limits() -> dict[str, int]:
     return {
         "files": min(_FILES_A_REQUEST, settings.DATA_UPLOAD_MAX_NUMBER_FILES),
         "bytes": min(_BYTES_A_REQUEST, settings.MAX_UPLOAD_BYTES),
-        "announced": uploads.MOST_ANNOUNCED,
+        "announced": MOST_ANNOUNCED,
         "batch": settings.MAX_BATCH_FILES,
     }
 
@@ -99,7 +101,7 @@ def expect(request: SignedInRequest, batch_id: uuid.UUID) -> HttpResponse:
     numbers = uploads.expect_files(
         batch=batch,
         actor=request.user,
-        files=uploads.announced(said.get("files")),
+        files=announced(said.get("files")),
         is_resumed=bool(said.get("resumed")),
     )
     return JsonResponse({"numbers": numbers})
@@ -119,6 +121,7 @@ def send(request: SignedInRequest, batch_id: uuid.UUID) -> HttpResponse:
             actor=request.user,
             number=number,
             file=request.FILES.get(f"file-{number}"),
+            refusal=refused_fields(request).get(f"file-{number}"),
         )
         for number in _numbers(request, "sent")
     ]

@@ -297,6 +297,12 @@ PAGE_IMAGES_AT_ONCE = env.integer("PAGE_IMAGES_AT_ONCE", 2, minimum=1)  # in eac
 PAGE_CACHE_BYTES = env.integer("PAGE_CACHE_BYTES", 512 * 1024**2, minimum=0)
 MAX_PAGES = env.integer("MAX_PAGES", 5_000, minimum=1)
 MAX_DOCUMENT_CHARACTERS = env.integer("MAX_DOCUMENT_CHARACTERS", 20_000_000, minimum=1)
+MAX_DOCUMENT_CHUNKS = env.integer("MAX_DOCUMENT_CHUNKS", 100_000, minimum=1)
+# What a person and an organization may keep, attachments included; 0: as much as there is room for.
+MAX_USER_DOCUMENTS = env.integer("MAX_USER_DOCUMENTS", 0, minimum=0)
+MAX_USER_BYTES = env.integer("MAX_USER_BYTES", 0, minimum=0)
+MAX_ORGANIZATION_DOCUMENTS = env.integer("MAX_ORGANIZATION_DOCUMENTS", 0, minimum=0)
+MAX_ORGANIZATION_BYTES = env.integer("MAX_ORGANIZATION_BYTES", 0, minimum=0)
 MAX_ATTACHMENTS = env.integer("MAX_ATTACHMENTS", 25, minimum=0)  # of one message
 OCR_LANGUAGES = env.text("OCR_LANGUAGES", "eng")
 OCR_MAX_PAGES = env.integer("OCR_MAX_PAGES", 200, minimum=0)

@@ -11,9 +11,10 @@ from django_q.models import Failure, OrmQ, Schedule, Success
 
 from accounts.models import AuditEvent, Membership, Team, User
 from conftest import PASSWORD
+from documents.announced_files import Announced
 from documents.models import Document, FileDeletion, UploadBatch
 from documents.services import upload_document
-from documents.uploads import Announced, expect_files, open_batch
+from documents.uploads import expect_files, open_batch
 from rag.models import (
     AnswerSettings,
     Budget,

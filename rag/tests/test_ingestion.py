@@ -248,3 +248,12 @@ def test_a_failure_is_counted_and_told_apart(owner, monkeypatch):
     document.refresh_from_db()
     assert (document.status, document.error_code) == ("failed", "encrypted")
     assert document.error_message == "Encrypted: remove the password."
+
+
+def test_a_document_of_too_many_passages_fails_and_names_the_limit(owner, settings):
+    settings.MAX_DOCUMENT_CHUNKS = 2
+    document = upload(owner, b"Every employee has leave. " * 100)
+    ingest_waiting()
+    document.refresh_from_db()
+    assert (document.status, document.error_code) == ("failed", "too_long")
+    assert "more than 2 passages" in document.error_message

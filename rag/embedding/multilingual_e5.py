@@ -10,6 +10,7 @@ import numpy as np
 from django.conf import settings
 
 from rag.embedding.base import Embedder, Vectors
+from rag.embedding.lanes import Lanes, cut, padded
 from rag.embedding.local_models import PROBES, check_weights, load_in_precision, one_at_a_time
 from rag.embedding.packed_weights import PackedWeights, Vocabulary
 
@@ -23,7 +24,6 @@ WEIGHTS_FILE = "e5-small-q4.bin"
 WEIGHTS_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
 # The model was trained with these before questions and passages.
 QUERY, PASSAGE = "query: ", "passage: "
-BATCH_SIZE = 32
 # Stands before each word and for the space between two.
 _SPACE = "\u2581"
 
@@ -42,6 +42,7 @@ class MultilingualE5Embedder(Embedder):
         check_weights(path, WEIGHTS_SHA256)
         self._weights = PackedWeights(path)
         self._tokenizer = _tokenizer(self._weights.vocabulary)
+        self._lanes = Lanes()
         self._model, self.precision = load_in_precision(
             self._load, lambda model: self._encode(model, PASSAGE, PROBES)
         )
@@ -49,9 +50,7 @@ class MultilingualE5Embedder(Embedder):
         logger.info("model loaded", extra={"model": self.name, "precision": self.precision})
 
     def use_threads(self, count: int) -> None:
-        import torch
-
-        torch.set_num_threads(count)
+        self._lanes.use(count)
 
     def _embed_passages(self, texts: Sequence[str]) -> Vectors:
         return self._encode(self._model, PASSAGE, texts)
@@ -61,14 +60,10 @@ class MultilingualE5Embedder(Embedder):
         return vector
 
     def _encode(self, model: "Module", prefix: str, texts: Sequence[str]) -> Vectors:
-        """Encode in batches of like length, so that little is padded."""
-        tokens = [self._cut(encoding.ids) for encoding in self._tokenized(prefix, texts)]
-        order = sorted(range(len(texts)), key=lambda n: len(tokens[n]))
-        vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
-        for start in range(0, len(order), BATCH_SIZE):
-            places = order[start : start + BATCH_SIZE]
-            vectors[places] = self._encode_batch(model, [tokens[n] for n in places])
-        return vectors
+        tokens = [cut(found.ids, self.max_tokens) for found in self._tokenized(prefix, texts)]
+        return self._lanes.encode(
+            tokens, lambda batch: self._encode_batch(model, batch), self.dimension
+        )
 
     def _count_tokens(self, texts: Sequence[str]) -> list[int]:
         return [len(encoding) for encoding in self._tokenized(PASSAGE, texts)]
@@ -77,24 +72,11 @@ class MultilingualE5Embedder(Embedder):
         cleaned = [_cleaned(prefix + text, self._weights.vocabulary) for text in texts]
         return self._tokenizer.encode_batch_fast(cleaned)
 
-    def _cut(self, tokens: list[int]) -> list[int]:
-        """Return as many as the model reads, with the one that ends the text."""
-        return (
-            tokens
-            if len(tokens) <= self.max_tokens
-            else tokens[: self.max_tokens - 1] + tokens[-1:]
-        )
-
     def _encode_batch(self, model: Any, tokens: Sequence[Sequence[int]]) -> Vectors:
         """Return the mean of the last layer over each text's tokens."""
         import torch
 
-        longest = max(map(len, tokens))
-        ids = np.full((len(tokens), longest), self._weights.vocabulary.padding, dtype=np.int64)
-        mask = np.zeros((len(tokens), longest), dtype=np.int64)
-        for row, text in enumerate(tokens):
-            ids[row, : len(text)] = text
-            mask[row, : len(text)] = 1
+        ids, mask = padded(tokens, self._weights.vocabulary.padding)
         with torch.inference_mode():
             words = torch.from_numpy(self._weights.words(ids)).to(model.dtype)
             kept = torch.from_numpy(mask)

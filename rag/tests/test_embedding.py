@@ -1,10 +1,14 @@
+import hypothesis
 import numpy as np
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rag.embedding import local_models, sentence_transformer
 from rag.embedding.base import Embedder
 from rag.embedding.fake import FakeEmbedder
+from rag.embedding.lanes import BATCH_SIZE, Lanes
 from rag.embedding.local_models import check_weights
 from rag.embedding.registry import get_embedder
 
@@ -54,6 +58,40 @@ def test_other_weights_are_refused(tmp_path):
         check_weights(file, sentence_transformer.WEIGHTS_SHA256)
 
 
+def length_of(tokens):
+    """Stand for a model: the vector of a text is its length."""
+    return np.array([[len(text)] for text in tokens], dtype=np.float32)
+
+
+@given(lengths=st.lists(st.integers(1, 99), max_size=200), threads=st.integers(1, 4))
+@hypothesis.settings(max_examples=50, deadline=None)
+def test_each_text_gets_its_own_vector_whichever_lane_it_took(lengths, threads):
+    lanes = Lanes()
+    lanes.use(threads)
+    found = lanes.encode([[0] * length for length in lengths], length_of, 1)
+    assert found[:, 0].tolist() == lengths
+
+
+def test_an_error_in_a_lane_is_the_callers():
+    lanes = Lanes()
+    lanes.use(2)
+    with pytest.raises(ZeroDivisionError):
+        lanes.encode([[1]] * 40, lambda batch: 1 / 0, 1)
+
+
+def test_texts_of_like_length_share_a_batch_and_the_longest_come_first():
+    lanes, batches = Lanes(), []
+
+    def encode(tokens):
+        batches.append([len(text) for text in tokens])
+        return length_of(tokens)
+
+    lanes.encode([[0] * (1 + n % 40) for n in range(100)], encode, 1)
+    lengths = [length for batch in batches for length in batch]
+    assert lengths == sorted(lengths, reverse=True)
+    assert max(map(len, batches)) == BATCH_SIZE
+
+
 @pytest.mark.model
 class TestTheRealModel:
     TEXTS = (
@@ -77,6 +115,16 @@ class TestTheRealModel:
         passages = model.embed_passages(self.TEXTS)
         queries = np.stack([model.embed_query(text) for text in self.TEXTS])
         assert ((passages * queries).sum(axis=1) > 0.999).all()
+
+    def test_its_vectors_are_those_of_the_library_however_many_threads_compute(self, model):
+        texts = [*self.TEXTS, "", "ünïcödé 数据保护", *(f"{n} " * n for n in range(1, 60, 7))]
+        expected = model._model.encode(texts, convert_to_numpy=True).astype(np.float32)
+        expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+        for threads in (1, 2, 3):
+            model.use_threads(threads)
+            found = model.embed_passages(texts)
+            assert ((found * expected).sum(axis=1) > 0.999).all()
+        model.use_threads(1)
 
     def test_bfloat16_is_refused_when_it_differs(self, settings, monkeypatch):
         settings.EMBEDDING_PRECISION = "bfloat16"

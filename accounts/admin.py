@@ -1,6 +1,6 @@
 """Django admin of organizations, people, teams and the audit trail; it writes through services."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin
 from django.db.models import Model
@@ -8,30 +8,96 @@ from django.forms import BaseModelFormSet
 from django.http import HttpRequest
 
 from accounts import services
-from accounts.forms import UserAddForm, UserChangeForm
+from accounts.forms import OrganizationAddForm, UserAddForm, UserChangeForm
 from accounts.models import AuditEvent, Membership, Organization, Team, User
 from knowledge.lib.admin import (
     OrganizationScopedAdmin,
     OrganizationScopedInline,
     ReadOnlyAdmin,
+    is_operator,
     user_of,
 )
 
 
 @admin.register(Organization)
 class OrganizationAdmin(OrganizationScopedAdmin):
-    """Organizations: created with their first admin by `manage.py create_organization`."""
+    """Organizations, for the operator to create, rename, suspend and delete; admins see theirs."""
 
     organization_path = "pk"
-    list_display = ["name", "created_at"]
+    list_display = ["name", "created_at", "suspended_at", "removal_requested_at"]
     search_fields = ["name"]
-    readonly_fields = ["created_at"]
+    readonly_fields = ["created_at", "suspended_at", "removal_requested_at"]
+    actions = ["suspend", "reinstate"]
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
+        if obj is None:
+            return ["name", "admin_email", "admin_password"]
+        return ["name", *self.readonly_fields]
+
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        if not change:
+            kwargs["form"] = OrganizationAddForm
+        return super().get_form(request, obj, change, **kwargs)
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False  # one without an admin could not be administered
+        return is_operator(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """SECURITY: whether a name is taken tells of other organizations."""
+        return is_operator(request)
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False  # its documents, files and trail would go with it
+        return is_operator(request)
+
+    def save_model(self, request: HttpRequest, obj: Organization, form: Any, change: bool) -> None:
+        actor, values = _actor(request), form.cleaned_data
+        if change:
+            stored = Organization.objects.get(pk=obj.pk)
+            services.rename_organization(organization=stored, actor=actor, name=values["name"])
+            return
+        account = services.create_organization(
+            name=values["name"],
+            admin_email=values["admin_email"],
+            admin_password=values["admin_password"],
+            actor=actor,
+        )
+        _become(obj, cast("Organization", account.user.organization))
+
+    def get_deleted_objects(
+        self, objs: Any, request: HttpRequest
+    ) -> tuple[list[Any], dict[str, int], set[Any], list[Any]]:
+        """Name what goes with it in figures: the removal deletes all of it, rows and files."""
+        chosen = list(objs)
+        people = User.objects.filter(organization__in=chosen).count()
+        counted = {"organizations, with all of their documents": len(chosen), "people": people}
+        return [str(organization) for organization in chosen], counted, set(), []
+
+    def delete_model(self, request: HttpRequest, obj: Organization) -> None:
+        services.request_removal(organization=obj, actor=_actor(request))
+
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        for organization in queryset:
+            self.delete_model(request, organization)
+
+    def message_user(self, request: HttpRequest, message: Any, *args: Any, **kwargs: Any) -> None:
+        """Say that a deletion has only begun, where Django would say that it is done."""
+        if "deleted" in str(message):
+            message = "A worker deletes it now; the list shows it until nothing of it is left."
+        super().message_user(request, message, *args, **kwargs)
+
+    @admin.action(description="Suspend: nobody gets in", permissions=["delete"])
+    def suspend(self, request: HttpRequest, queryset: Any) -> None:
+        """Put the chosen organizations to rest."""
+        for organization in queryset:
+            services.suspend_organization(organization=organization, actor=_actor(request))
+
+    @admin.action(description="Lift the suspension", permissions=["delete"])
+    def reinstate(self, request: HttpRequest, queryset: Any) -> None:
+        """Let the people of the chosen organizations in again."""
+        for organization in queryset:
+            services.reinstate_organization(organization=organization, actor=_actor(request))
 
 
 @admin.register(User)

@@ -10,7 +10,7 @@ from django.contrib.auth.password_validation import (
 )
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 
-from accounts.models import Team, User
+from accounts.models import Organization, Team, User
 
 # Hashing takes longer the longer the password, so that a login must not be given a megabyte.
 MAX_PASSWORD_CHARACTERS = 1_000
@@ -106,6 +106,29 @@ class _UserAdminForm(_EmailForm):
         if password:
             validate_password(password, self.instance)
         return password
+
+
+class OrganizationAddForm(forms.ModelForm):
+    """A new organization with its first administrator, who could not be added from outside."""
+
+    admin_email = forms.EmailField(max_length=254, label="Email of its administrator")
+    admin_password = forms.CharField(
+        strip=False,
+        max_length=MAX_PASSWORD_CHARACTERS,
+        validators=[validate_password],
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        label="Password of its administrator",
+    )
+
+    class Meta:
+        model = Organization
+        fields = ["name"]
+
+    def clean_admin_email(self) -> str:
+        email: str = self.cleaned_data["admin_email"].lower()
+        if User.objects.filter(email=email).exists():
+            raise ValidationError("A user with this email exists already.")
+        return email
 
 
 class UserAddForm(_UserAdminForm):

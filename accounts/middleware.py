@@ -10,13 +10,31 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import resolve_url
 
+from accounts.exceptions import OrganizationSuspended
 from knowledge.lib.errors import NotSignedIn
 from knowledge.lib.htmx import redirect_page
 from knowledge.lib.middleware import answer_error, wants_json
 
+SIGN_OUT = "accounts:logout"
+
 
 class LoginRequiredMiddleware(DjangoLoginRequired):
     """Django's middleware, told what a fragment, a script and a form can use as an answer."""
+
+    def process_view(
+        self, request: HttpRequest, view_func: Any, view_args: Any, view_kwargs: Any
+    ) -> HttpResponseBase | None:
+        """Ask for a sign-in first, then whether the person's organization is in service."""
+        answer: HttpResponseBase | None = super().process_view(
+            request, view_func, view_args, view_kwargs
+        )
+        if answer is not None or not getattr(view_func, "login_required", True):
+            return answer
+        user: Any = request.user
+        may_leave = request.resolver_match and request.resolver_match.view_name == SIGN_OUT
+        if user.is_authenticated and user.is_suspended and not may_leave:
+            return answer_error(request, OrganizationSuspended())
+        return None
 
     def handle_no_permission(  # type: ignore[override]
         self, request: HttpRequest, view_func: Any

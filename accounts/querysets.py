@@ -12,7 +12,19 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 if TYPE_CHECKING:
-    from accounts.models import AuditEvent, Membership, Team, User
+    from accounts.models import AuditEvent, Membership, Organization, Team, User
+
+
+class OrganizationQuerySet(QuerySet["Organization"]):
+    """Organizations."""
+
+    def suspended(self) -> OrganizationQuerySet:
+        """Return those that are at rest."""
+        return self.filter(suspended_at__isnull=False)
+
+    def to_remove(self) -> OrganizationQuerySet:
+        """Return those that are to be deleted, as far as they have not been yet."""
+        return self.filter(removal_requested_at__isnull=False)
 
 
 class UserQuerySet(QuerySet["User"]):
@@ -20,7 +32,7 @@ class UserQuerySet(QuerySet["User"]):
 
     def visible_to(self, user: User) -> UserQuerySet:
         """Return the people of the user's organization, for its admins; else the user alone."""
-        if not user.is_active:
+        if not user.is_in_service:
             return self.none()
         if user.organization_id is not None and user.is_organization_admin:
             return self.filter(organization_id=user.organization_id)
@@ -57,7 +69,7 @@ class TeamQuerySet(QuerySet["Team"]):
 
     def visible_to(self, user: User) -> TeamQuerySet:
         """Return the teams of the organization for its admins, else those the user is in."""
-        if not user.is_active or user.organization_id is None:
+        if not user.is_in_service or user.organization_id is None:
             return self.none()
         within = self.filter(organization_id=user.organization_id)
         if user.is_organization_admin:
@@ -70,7 +82,7 @@ class MembershipQuerySet(QuerySet["Membership"]):
 
     def visible_to(self, user: User) -> MembershipQuerySet:
         """Return the memberships of the organization for its admins, else the user's own."""
-        if not user.is_active or user.organization_id is None:
+        if not user.is_in_service or user.organization_id is None:
             return self.none()
         mine = self.filter(team__organization_id=user.organization_id)
         return mine if user.is_organization_admin else mine.filter(user=user)

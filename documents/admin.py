@@ -146,7 +146,7 @@ class FileDeletionAdmin(ReadOnlyAdmin):
 
     def may_administer(self, request: HttpRequest) -> bool:
         user = user_of(request)
-        return user.is_active and user.is_superuser
+        return user.is_in_service and user.is_superuser
 
 
 def _actor(request: HttpRequest) -> Any:

@@ -87,6 +87,17 @@ def set_aside(names: Sequence[str]) -> int:
     return len(strays)
 
 
+def files_known_of(organization_id: uuid.UUID) -> list[str]:
+    """Return the files, set aside ones too, of documents that the organization's trail knows."""
+    stored = list(_stored()) + [f"{SET_ASIDE}/{name}" for name in _listed(SET_ASIDE)]
+    owners = _owners([name.rpartition("/")[2] for name in stored])
+    return [
+        name
+        for name in stored
+        if owners.get(_document_key(name.rpartition("/")[2])) == organization_id
+    ]
+
+
 def bring_back(document_ids: Sequence[uuid.UUID]) -> int:
     """Give documents their file back where it was set aside, byte for byte; return how many."""
     found = 0

@@ -13,6 +13,7 @@ from documents.narrowing import Narrowing
 
 if TYPE_CHECKING:
     from accounts.models import User
+    from accounts.querysets import OrganizationQuerySet
     from documents.models import Document, DocumentChunk, DocumentTag, FileDeletion, Page
     from documents.upload_batches import UploadBatch, UploadFile
 
@@ -29,9 +30,11 @@ class DocumentQuerySet(QuerySet["Document"]):
         An administrator reads all of the organization. SECURITY: every page, API answer, search
         and download starts here; widening this widens all of them.
         """
-        if not user.is_active or user.organization_id is None:
+        if not user.is_in_service or user.organization_id is None:
             return self.none()
-        within = self.filter(organization_id=user.organization_id)
+        # Asked of the database as well: an answer or a download may be under way meanwhile.
+        home = _organizations_of(self).filter(pk=user.organization_id)
+        within = self.filter(~Exists(home.suspended()), organization_id=user.organization_id)
         if user.is_organization_admin:
             return within
         shares = self.model.teams.through.objects.filter(
@@ -54,7 +57,7 @@ class DocumentQuerySet(QuerySet["Document"]):
         SECURITY: the operator of the platform has all of every organization, for Django admin
         alone: pages and API look a document up through `visible_to` before they come here.
         """
-        if user.is_active and user.is_superuser:
+        if user.is_in_service and user.is_superuser:
             return self.all()
         return self.visible_to(user) if user.is_organization_admin else self.none()
 
@@ -73,11 +76,17 @@ class DocumentQuerySet(QuerySet["Document"]):
     def waiting(self, now: datetime.datetime) -> DocumentQuerySet:
         """Return those that nobody has, and whose time for another try has come."""
         due = Q(next_attempt_at__isnull=True) | Q(next_attempt_at__lte=now)
-        return self.filter(due, status=self.model.Status.UPLOADED)
+        return self.in_service().filter(due, status=self.model.Status.UPLOADED)
+
+    def in_service(self) -> DocumentQuerySet:
+        """Return those whose organization is not suspended."""
+        at_rest = _organizations_of(self).suspended().values("pk")
+        return self.exclude(organization_id__in=at_rest)
 
     def left_behind(self, now: datetime.datetime) -> DocumentQuerySet:
         """Return those whose worker died or hangs: its lease has run out."""
-        return self.filter(status=self.model.Status.PROCESSING, lease_expires_at__lte=now)
+        left = self.filter(status=self.model.Status.PROCESSING, lease_expires_at__lte=now)
+        return left.in_service()
 
     def in_work(self, now: datetime.datetime) -> DocumentQuerySet:
         """Return those that a worker has under a lease."""
@@ -194,3 +203,9 @@ def _documents_of(rows: PageQuerySet | DocumentChunkQuerySet) -> DocumentQuerySe
     """Return all documents, found through the rows' model, which this module may not import."""
     model = rows.model._meta.get_field("document").related_model
     return cast("DocumentQuerySet", model._default_manager.all())
+
+
+def _organizations_of(rows: DocumentQuerySet) -> OrganizationQuerySet:
+    """Return all organizations, found the same way."""
+    model = rows.model._meta.get_field("organization").related_model
+    return cast("OrganizationQuerySet", model._default_manager.all())

@@ -3,7 +3,7 @@
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import IO
 
 from django.core.files.base import File
@@ -65,7 +65,7 @@ def upload_document(
         Unprocessable: they have as many documents as they may.
         InvalidInput: visibility and teams do not fit, or a tag or the collection is too long.
     """
-    if not owner.is_active or owner.organization_id is None:
+    if not owner.is_in_service or owner.organization_id is None:
         raise NotAllowed("Only a member of an organization can upload documents.")
     name = display_name(filename)
     file_type = type_of(name, file)
@@ -190,6 +190,23 @@ def delete_documents(*, documents: DocumentQuerySet, actor: User) -> int:
     return deleted
 
 
+def delete_all_of(*, organization_id: uuid.UUID, sign_of_life: Callable[[], None]) -> int:
+    """Delete every document of an organization; return how many went.
+
+    SECURITY: asks for no rights; its caller does.
+    """
+    deleted = 0
+    while True:
+        theirs = Document.objects.filter(organization_id=organization_id)
+        batches = list(_delete_batches(_doomed(theirs)))
+        if not batches:
+            return deleted
+        for batch in batches:
+            deleted += _delete_batch(batch, None)
+            sign_of_life()
+            time.sleep(_DELETE_PAUSE_S)
+
+
 def _doomed(documents: DocumentQuerySet) -> list[tuple[uuid.UUID, int]]:
     """Return key and passages of the documents, and ahead of them of what came with them."""
     # SECURITY: an attachment is of its message's organization, so who may delete one may the other.
@@ -217,7 +234,7 @@ def _delete_batches(rows: Iterable[tuple[uuid.UUID, int]]) -> Iterator[list[uuid
 
 
 @transaction.atomic
-def _delete_batch(keys: Sequence[uuid.UUID], actor: User) -> int:
+def _delete_batch(keys: Sequence[uuid.UUID], actor: User | None) -> int:
     # Locked: a worker that is about to publish one of them waits, then finds it gone.
     rows = Document.objects.select_for_update(of=("self",)).select_related("organization")
     documents = list(rows.filter(pk__in=keys))

@@ -79,7 +79,7 @@ class ConversationQuerySet(QuerySet["Conversation"]):
 
     def visible_to(self, user: User) -> ConversationQuerySet:
         """Return the user's own."""
-        return self.filter(user_id=user.pk) if user.is_active else self.none()
+        return self.filter(user_id=user.pk) if user.is_in_service else self.none()
 
     def search(self, text: str) -> ConversationQuerySet:
         """Return those whose title contains the text."""
@@ -91,7 +91,7 @@ class MessageQuerySet(QuerySet["Message"]):
 
     def visible_to(self, user: User) -> MessageQuerySet:
         """Return the messages of the user's own conversations."""
-        return self.filter(conversation__user_id=user.pk) if user.is_active else self.none()
+        return self.filter(conversation__user_id=user.pk) if user.is_in_service else self.none()
 
     def answers(self) -> MessageQuerySet:
         """Return the answers, without their questions."""
@@ -117,7 +117,7 @@ class UsageRecordQuerySet(QuerySet["UsageRecord"]):
 
     def visible_to(self, user: User) -> UsageRecordQuerySet:
         """Return the organization's for its admins, else the user's own."""
-        if not user.is_active:
+        if not user.is_in_service:
             return self.none()
         if user.is_organization_admin and user.organization_id is not None:
             return self.filter(organization_id=user.organization_id)

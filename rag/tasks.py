@@ -20,6 +20,7 @@ from rag.index.registry import get_vector_index
 from rag.index.versions import prune_changes
 from rag.ingestion import ingest_waiting
 from rag.models import IndexRun
+from rag.services import organization_removal
 from rag.services.index import check_every_index, perform
 from rag.services.model_change import ring_for_model_changes
 from rag.services.model_change_run import run_change
@@ -76,6 +77,11 @@ def check_indexes() -> None:
     check_every_index()
 
 
+def remove_organization(organization_id: str) -> None:
+    """Delete an organization whose removal was requested."""
+    organization_removal.remove_organization(organization_id=uuid.UUID(organization_id))
+
+
 def end_process() -> None:
     """End this worker, whose main thread hangs and can't be woken; the cluster starts another."""
     logger.critical("worker ended", extra={"pid": os.getpid()})
@@ -88,6 +94,8 @@ def sweep() -> None:
     ring_for_model_changes()
     remove_deleted_files()
     budgets.delete_expired()
+    for organization_id in organization_removal.abandoned_removals():
+        async_task(settings.ORGANIZATION_REMOVAL_TASK, str(organization_id))
     for organization_id in Organization.objects.values_list("pk", flat=True):
         prune_changes(organization_id)
         passing(FaultPoint.SWEEP_CHANGES_PRUNED)

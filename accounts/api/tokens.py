@@ -14,6 +14,7 @@ from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken
 from rest_framework_simplejwt.tokens import RefreshToken as SimpleRefreshToken
 from rest_framework_simplejwt.utils import get_md5_hash_password
 
+from accounts.exceptions import OrganizationSuspended
 from accounts.models import User
 from accounts.services import note_token_refresh, note_token_reuse
 from knowledge.lib.errors import NotSignedIn
@@ -107,6 +108,8 @@ def _spend(raw: str) -> User:
     user = User.objects.filter(pk=token.payload.get(api_settings.USER_ID_CLAIM, "")).first()
     if user is None or not user.is_active or not _is_current(token, user):
         raise _refused()
+    if user.is_suspended:
+        raise OrganizationSuspended
     # Of two requests that show the same token at once, one row is the winner's.
     _, is_first = cast("tuple[Any, bool]", token.blacklist())  # it answers as get_or_create does
     if not is_first:

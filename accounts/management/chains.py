@@ -44,3 +44,16 @@ def chain_name(organization_id: uuid.UUID | None) -> str:
         return PLATFORM_NAME
     home = Organization.objects.filter(pk=organization_id).first()
     return home.name if home is not None else f"{organization_id} (deleted)"
+
+
+def chosen_organization(name: str) -> Organization:
+    """Return the organization of this name or id.
+
+    Raises:
+        CommandError: there is none; the exit code is 2.
+    """
+    [key] = chosen_chains(name)
+    found = Organization.objects.filter(pk=key).first() if key is not None else None
+    if found is None:
+        raise CommandError(f"There is no organization called {name!r}.", returncode=2)
+    return found

@@ -12,7 +12,12 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from accounts.querysets import MembershipQuerySet, TeamQuerySet, UserManager
+from accounts.querysets import (
+    MembershipQuerySet,
+    OrganizationQuerySet,
+    TeamQuerySet,
+    UserManager,
+)
 
 
 class Organization(models.Model):
@@ -21,6 +26,17 @@ class Organization(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=200)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    suspended_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Since then nobody of it is let in."
+    )
+    removal_requested_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="It is being deleted, which goes on."
+    )
+    removal_seen_at = models.DateTimeField(
+        null=True, editable=False, help_text="Last sign of whoever deletes it."
+    )
+
+    objects = OrganizationQuerySet.as_manager()
 
     class Meta:
         ordering = ["name"]
@@ -34,6 +50,11 @@ class Organization(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_suspended(self) -> bool:
+        """Whether its people, their tokens and its documents are at rest."""
+        return self.suspended_at is not None
 
 
 class User(AbstractBaseUser, PermissionsMixin):
@@ -85,9 +106,21 @@ class User(AbstractBaseUser, PermissionsMixin):
             raise ValidationError({"organization": "A user belongs to an organization."})
 
     @property
+    def is_suspended(self) -> bool:
+        """Whether the organization is suspended, and the user with it."""
+        return self.organization is not None and self.organization.is_suspended
+
+    @property
+    def is_in_service(self) -> bool:
+        """Whether the user may do anything: active, in an organization that is not suspended."""
+        return self.is_active and not self.is_suspended
+
+    @property
     def is_organization_admin(self) -> bool:
         """Whether the user administers their own organization (never another one)."""
-        return self.is_active and self.role == self.Role.ADMIN and self.organization_id is not None
+        if self.role != self.Role.ADMIN or self.organization_id is None:
+            return False
+        return self.is_in_service
 
     @property
     def is_staff(self) -> bool:

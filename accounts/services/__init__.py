@@ -1,7 +1,13 @@
 """Everything that changes an organization, its people and its teams, and records that it did."""
 
 from accounts.services.audit_trail import export_chain, export_events, seal_again
-from accounts.services.organizations import create_organization
+from accounts.services.organizations import (
+    create_organization,
+    reinstate_organization,
+    rename_organization,
+    request_removal,
+    suspend_organization,
+)
 from accounts.services.people import (
     NewAccount,
     change_email,
@@ -46,12 +52,16 @@ __all__ = [
     "note_token_refresh",
     "note_token_reuse",
     "reactivate_user",
+    "reinstate_organization",
     "remove_member",
+    "rename_organization",
     "rename_team",
     "rename_user",
+    "request_removal",
     "reset_password",
     "seal_again",
     "set_password",
     "set_superuser",
+    "suspend_organization",
     "update_user",
 ]

@@ -10,7 +10,7 @@ from accounts import audit
 from accounts.models import Organization, User
 from accounts.services import rights
 from accounts.services.passwords import generate_password
-from knowledge.lib.errors import InvalidInput, NotAllowed
+from knowledge.lib.errors import Conflict, InvalidInput, NotAllowed
 
 
 @dataclass(frozen=True)
@@ -218,6 +218,8 @@ def set_superuser(*, user: User, actor: User, is_superuser: bool) -> User:
     _begin(user=user, actor=actor)
     if user.is_superuser == is_superuser:
         return user
+    if is_superuser and user.is_suspended:
+        raise Conflict("The person's organization is suspended.")
     if user.pk == actor.pk:
         raise NotAllowed("You cannot take the operator's rights from yourself.")
     user.is_superuser = is_superuser
@@ -229,7 +231,7 @@ def set_superuser(*, user: User, actor: User, is_superuser: bool) -> User:
 
 def _begin(*, user: User, actor: User, own: bool = False) -> None:
     """Check the actor's rights, then read the person again under the lock of their organization."""
-    if not (own and actor.is_active and actor.pk == user.pk):
+    if not (own and actor.is_in_service and actor.pk == user.pk):
         rights.require_may_manage_user(actor=actor, user=user)
     rights.lock_people(user.organization_id)
     user.refresh_from_db()

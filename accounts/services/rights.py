@@ -35,7 +35,7 @@ def require_may_manage_team(*, actor: User, team: Team) -> None:
 
 def require_superuser(*, actor: User) -> None:
     """Refuse whoever is not an operator of the platform."""
-    if not (actor.is_active and actor.is_superuser):
+    if not (actor.is_in_service and actor.is_superuser):
         raise NotAllowed()
 
 
@@ -63,7 +63,7 @@ def require_another_admin(*, user: User) -> None:
 
 
 def _administers(actor: User, organization_id: uuid.UUID | None) -> bool:
-    if not actor.is_active:
+    if not actor.is_in_service:
         return False
     if actor.is_superuser:
         return True

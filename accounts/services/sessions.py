@@ -4,6 +4,7 @@ from django.contrib.auth import authenticate
 from django.db import transaction
 
 from accounts import audit
+from accounts.exceptions import OrganizationSuspended
 from accounts.models import User
 
 
@@ -12,17 +13,25 @@ def check_credentials(*, email: str, password: str) -> User | None:
 
     SECURITY: an unknown email, a wrong password and an inactive user must not be told apart, by
     the answer or by its time: each takes one hash, one look for the email and one event.
+
+    Raises:
+        OrganizationSuspended: email and password are right, but nobody of the organization gets in.
     """
     signed_in = authenticate(username=email, password=password)
     people = User.objects.select_related("organization")
     user = people.filter(email=email.strip().lower()).first()
+    is_suspended = user is not None and user.is_suspended
+    outcome = "signed_in" if signed_in and not is_suspended else "sign_in_failed"
     with transaction.atomic():
         audit.record(
-            action="user.signed_in" if signed_in else "user.sign_in_failed",
+            action=f"user.{outcome}",
             actor=user if signed_in else None,
             organization=user.organization if user else None,
             target=user,
+            **({"reason": "organization suspended"} if signed_in and is_suspended else {}),
         )
+    if signed_in and is_suspended:
+        raise OrganizationSuspended
     return user if signed_in else None
 
 

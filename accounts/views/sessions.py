@@ -14,6 +14,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import services
+from accounts.exceptions import OrganizationSuspended
 from accounts.forms import LoginForm, NameForm, OwnPasswordForm, show_errors
 from accounts.models import Team, User
 from accounts.views.guards import user_of
@@ -31,15 +32,19 @@ def login_page(request: HttpRequest) -> HttpResponse:
         return redirect(_next_page(request))
     form = LoginForm(request.POST or None)
     if form.is_valid():
-        user = services.check_credentials(
-            email=form.cleaned_data["email"], password=form.cleaned_data["password"]
-        )
-        if user is not None:
-            # SECURITY: this also changes the session key and the CSRF token.
-            login(request, user)
-            context.set_user(user)
-            return redirect(_next_page(request))
-        form.add_error(None, "The email or the password is wrong.")
+        try:
+            user = services.check_credentials(
+                email=form.cleaned_data["email"], password=form.cleaned_data["password"]
+            )
+        except OrganizationSuspended as suspended:
+            form.add_error(None, suspended.message)
+        else:
+            if user is not None:
+                # SECURITY: this also changes the session key and the CSRF token.
+                login(request, user)
+                context.set_user(user)
+                return redirect(_next_page(request))
+            form.add_error(None, "The email or the password is wrong.")
     status = 422 if form.errors else 200
     page = {"form": form, "next": request.POST.get("next", request.GET.get("next", ""))}
     return render(request, "accounts/login.html", page, status=status)

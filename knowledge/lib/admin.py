@@ -16,7 +16,7 @@ from knowledge.lib.errors import AppError
 class AdminUser(Protocol):
     """What is asked of a user here; the model itself belongs to an app."""
 
-    is_active: bool
+    is_in_service: bool
     is_superuser: bool
     is_organization_admin: bool
     organization_id: uuid.UUID | None
@@ -61,7 +61,7 @@ class OrganizationScope:
     def may_administer(self, request: HttpRequest) -> bool:
         """Return whether the person administers anything; which rows, `get_queryset` says."""
         user = user_of(request)
-        return user.is_active and (user.is_superuser or user.is_organization_admin)
+        return user.is_in_service and (user.is_superuser or user.is_organization_admin)
 
     def formfield_for_foreignkey(
         self, db_field: "Field[Any, Any]", request: HttpRequest, **kwargs: Any
@@ -150,6 +150,12 @@ class ReadOnlyAdmin(OrganizationScopedAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+
+def is_operator(request: HttpRequest) -> bool:
+    """Return whether the person operates the whole platform."""
+    user = user_of(request)
+    return user.is_in_service and user.is_superuser
 
 
 def user_of(request: HttpRequest) -> AdminUser:

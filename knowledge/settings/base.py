@@ -171,6 +171,7 @@ DATA_UPLOAD_MAX_NUMBER_FILES = env.integer("MAX_FILES_PER_REQUEST", 50, minimum=
 
 # --- people -------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["accounts.backends.Backend"]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
@@ -197,7 +198,7 @@ CSRF_FAILURE_VIEW = "knowledge.lib.views.csrf_failure"
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "accounts.api.authentication.TokenAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
+        "accounts.api.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_PAGINATION_CLASS": "knowledge.lib.api.Pagination",
@@ -288,6 +289,7 @@ Q_CLUSTER = {
 # `documents` names its collaborators by dotted path, so that it never imports `rag`.
 INGESTION_TASK = "rag.tasks.ingest_document"
 DOCUMENT_PROJECTION = "rag.projection.DocumentProjection"
+ORGANIZATION_REMOVAL_TASK = "rag.tasks.remove_organization"
 CHUNK_SIZE = env.integer("CHUNK_SIZE", 500, minimum=50)  # characters
 CHUNK_OVERLAP = env.integer("CHUNK_OVERLAP", 100, minimum=0)  # characters
 EXTRACTION_TIMEOUT_S = env.integer("EXTRACTION_TIMEOUT_S", 120, minimum=1)

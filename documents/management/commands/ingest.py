@@ -100,7 +100,9 @@ class Command(BaseCommand):
 
 
 def _owner(email: str | None) -> User:
-    people = User.objects.filter(is_active=True, organization__isnull=False)
+    people = User.objects.filter(
+        is_active=True, organization__isnull=False, organization__suspended_at__isnull=True
+    )
     if email:
         user: User | None = people.filter(email=email.strip().lower()).first()
         if user is None:

@@ -102,7 +102,7 @@ class Command(BaseCommand):
 
 
 def _person(email: str | None) -> User:
-    people = User.objects.filter(is_active=True)
+    people = User.objects.filter(is_active=True, organization__suspended_at__isnull=True)
     if email:
         person = people.filter(email=email.strip().lower()).first()
         if person is None:

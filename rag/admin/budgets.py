@@ -55,7 +55,7 @@ class ModelPriceAdmin(OrganizationScopedAdmin):
 
     def may_administer(self, request: HttpRequest) -> bool:
         user = user_of(request)
-        return user.is_active and user.is_superuser
+        return user.is_in_service and user.is_superuser
 
     def save_model(self, request: HttpRequest, obj: ModelPrice, form: Any, change: bool) -> None:
         save_price(price=obj, actor=_actor(request))

@@ -12,7 +12,6 @@ from django.contrib.sessions.models import Session
 from django.core.files.storage import default_storage
 from django.db import connection, models, transaction
 from django.utils import timezone
-from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
 from accounts import audit
 from accounts.models import AuditEvent, Organization, Team, User
@@ -126,7 +125,8 @@ def _delete_conversations(organization_id: uuid.UUID) -> int:
 def _delete_people(organization_id: uuid.UUID) -> int:
     people = User.objects.filter(organization_id=organization_id)
     keys = {str(key) for key in people.values_list("pk", flat=True)}
-    OutstandingToken.objects.filter(user__in=people).delete()
+    tokens = apps.get_model("token_blacklist", "OutstandingToken")._default_manager
+    tokens.filter(user__in=people).delete()
     ended = [
         session.pk
         for session in Session.objects.iterator(chunk_size=_BATCH)

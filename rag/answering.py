@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.conf import settings
 
@@ -40,12 +40,15 @@ class Answer:
         cited: the numbers, in order of first appearance.
         grounded: whether passages say at least one sentence.
         sentences: those that claim something, each with its verdict.
+        confidence: from 0 to 1, how sure it is that the passages answer; None where the model
+            tells none, or was not asked.
     """
 
     text: str
     cited: tuple[int, ...] = ()
     grounded: bool = False
     sentences: tuple[CheckedSentence, ...] = ()
+    confidence: float | None = None
 
 
 class AnswerStream:
@@ -98,7 +101,7 @@ class AnswerStream:
 
     def so_far(self) -> Answer:
         """Return what there is of an answer that was stopped or failed on its way."""
-        return _checked(self._text, self.passages)
+        return self._with_confidence(_checked(self._text, self.passages))
 
     async def conclude(self) -> Answer:
         """Return the complete answer; one that no passage supports becomes "I don't know"."""
@@ -106,7 +109,12 @@ class AnswerStream:
         answer = await asyncio.to_thread(_checked, self._text, self.passages, get_embedder())
         if settings.LLM_JUDGE:
             answer = await self._judged(answer)
-        return answer if answer.grounded or _says_not_knowing(answer.text) else Answer(DONT_KNOW)
+        if not (answer.grounded or says_not_knowing(answer.text)):
+            answer = Answer(DONT_KNOW)
+        return self._with_confidence(answer)
+
+    def _with_confidence(self, answer: Answer) -> Answer:
+        return replace(answer, confidence=self.call.confidence) if self.call else answer
 
     async def _judged(self, answer: Answer) -> Answer:
         shown = format_passages(self.passages)
@@ -160,7 +168,7 @@ def _origin(passage: Passage) -> str:
 
 def _checked(text: str, passages: Sequence[Passage], embedder: Embedder | None = None) -> Answer:
     text = text.strip()
-    if not text or _says_not_knowing(text):
+    if not text or says_not_knowing(text):
         return Answer(text)
     return _answer(text, check_answer(text, passages, embedder))
 
@@ -170,5 +178,6 @@ def _answer(text: str, sentences: tuple[CheckedSentence, ...]) -> Answer:
     return Answer(text, cited_numbers(text), is_grounded, sentences)
 
 
-def _says_not_knowing(text: str) -> bool:
+def says_not_knowing(text: str) -> bool:
+    """Tell whether an answer is that there is none."""
     return text.casefold().startswith(_NOT_KNOWING)

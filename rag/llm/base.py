@@ -57,10 +57,15 @@ class TokenUsage:
 
 @dataclass(frozen=True)
 class ChatDelta:
-    """A piece of the answer; the usage comes with the last one, or as often as it is known."""
+    """A piece of the answer; what else is known comes with the last one, or as often as it is.
+
+    Attributes:
+        confidence: from 0 to 1, how sure the model is that the passages answer at all.
+    """
 
     text: str = ""
     usage: TokenUsage | None = None
+    confidence: float | None = None
 
 
 class ModelUnavailable(Unavailable):

@@ -42,7 +42,8 @@ class ExtractiveModel(ChatModel):
         # The work is of the processor: in a thread, so that other streams go on.
         with counting() as embedded:
             answer = await asyncio.to_thread(extract_answer, request.question, request.passages)
-        yield ChatDelta(usage=TokenUsage(embedded=embedded))
+        usage = TokenUsage(embedded=embedded)
+        yield ChatDelta(usage=usage, confidence=answer.confidence)
         if not answer.sentences:
             yield ChatDelta(DONT_KNOW)
         before: RankedSentence | None = None

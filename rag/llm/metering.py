@@ -29,6 +29,7 @@ class MeteredCall:
         outcome: "stopped" until it has ended otherwise, because whoever stops doesn't say so.
         ms: how long it took.
         was_begun: whether the model was asked at all.
+        confidence: from 0 to 1; None where the model tells none.
     """
 
     def __init__(self, model: ChatModel, request: ChatRequest, *, feature: str) -> None:
@@ -41,6 +42,7 @@ class MeteredCall:
         self.outcome: Outcome = "stopped"
         self.ms = 0
         self.was_begun = False
+        self.confidence: float | None = None
         self._reported: TokenUsage | None = None
 
     async def stream(self) -> AsyncGenerator[str, None]:
@@ -56,6 +58,8 @@ class MeteredCall:
             async with aclosing(self.model.stream(self.request)) as deltas:
                 async for delta in deltas:
                     self._reported = delta.usage or self._reported
+                    if delta.confidence is not None:
+                        self.confidence = delta.confidence
                     if delta.text:
                         self.text += delta.text
                         yield delta.text

@@ -83,6 +83,11 @@ class Message(models.Model):
         blank=True,
         help_text="Sentences of the content that claim something, each with its verdict.",
     )
+    confidence = models.FloatField(
+        null=True,
+        blank=True,
+        help_text="How sure the model was that the passages answer: 0 to 1, where it tells.",
+    )
     prompt_version = models.CharField(max_length=40, blank=True)
     prompt_sha256 = models.CharField(max_length=64, blank=True, help_text="Of the prompt's file.")
     parameters = models.JSONField(

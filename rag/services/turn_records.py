@@ -260,6 +260,7 @@ def _write(message: Message, turn: OpenTurn, settlement: Settlement) -> None:
     message.status = settlement.status
     message.content = answer.text
     message.grounded = answer.grounded
+    message.confidence = answer.confidence
     message.sentences = as_stored(answer.sentences)
     message.error_message = settlement.error_message
     message.search_query = settlement.searched

@@ -53,6 +53,14 @@ def ledger() -> list[tuple]:
     )
 
 
+@pytest.mark.django_db(transaction=True)
+def test_an_answer_keeps_how_sure_its_model_was(handbook, owner, settings):
+    assert 0 < ask(owner).confidence <= 1
+    assert ask(owner, "Who painted the Mona Lisa in Florence?").confidence < ask(owner).confidence
+    settings.LLM_PROVIDER = "fake"
+    assert ask(owner).confidence is None
+
+
 # --- starting ---
 def test_a_question_begins_a_conversation_named_after_it(owner):
     answer = start_turn(user=owner, query=f"  {QUESTION} ")

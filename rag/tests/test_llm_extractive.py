@@ -114,3 +114,14 @@ def test_the_first_row_of_a_table_is_no_answer():
     text = answer("What are the opening hours of Ghent?", content)
     assert "Site |" not in text
     assert text.startswith("Ghent | Opening hours 07:00 to 20:00 [1]")
+
+
+def test_it_tells_how_sure_it_is_whether_it_answers_or_not():
+    async def confidence(question: str) -> float | None:
+        request = ChatRequest((), question, passages(PHONE, LEAVE), 100)
+        told = [d.confidence async for d in ExtractiveModel().stream(request)]
+        return next(value for value in told if value is not None)
+
+    sure = asyncio.run(confidence("How many days of paid leave does every employee have a year?"))
+    unsure = asyncio.run(confidence("Who painted the Mona Lisa in Florence?"))
+    assert 0 <= unsure < sure <= 1

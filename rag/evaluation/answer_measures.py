@@ -55,7 +55,7 @@ class AnswerOutcome:
     error: str = ""
 
     @property
-    def is_good(self) -> bool:
+    def is_as_expected(self) -> bool:
         """Whether it did what was expected: answered right, or said that it does not know."""
         if self.error:
             return False
@@ -107,7 +107,7 @@ def summarize(outcomes: Sequence[AnswerOutcome]) -> Metrics:
     for each in outcomes:
         statuses.update(each.sentences)
     return {
-        "good": _share(each.is_good for each in outcomes),
+        "as_expected": _share(each.is_as_expected for each in outcomes),
         "answer_recall": _share(each.is_right for each in answerable),
         "answer_f1": _mean(each.f1 for each in answerable),
         "evidence_recall": _mean(each.evidence_found for each in answerable),
@@ -119,7 +119,7 @@ def summarize(outcomes: Sequence[AnswerOutcome]) -> Metrics:
         "abstention_auroc": auroc(
             [each.confidence for each in answerable], [each.confidence for each in unanswerable]
         ),
-        "no_question": _share(each.is_good for each in others),
+        "no_question": _share(each.is_as_expected for each in others),
         **{
             f"sentences_{status}": statuses[status] / statuses.total() if statuses else None
             for status in ("supported", "weak", "unsupported")

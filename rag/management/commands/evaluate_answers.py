@@ -80,5 +80,8 @@ def _as_json(data: AnswerSet, report: AnswerReport) -> dict[str, Any]:
         "metrics": dict(report.metrics),
         "failures": dict(report.failures),
         "unlocated": list(report.unlocated),
-        "questions": [{**asdict(outcome), "good": outcome.is_good} for outcome in report.outcomes],
+        "questions": [
+            {**asdict(outcome), "as_expected": outcome.is_as_expected}
+            for outcome in report.outcomes
+        ],
     }

@@ -17,8 +17,8 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from accounts import audit
 from accounts.models import Organization, User
-from accounts.services import create_organization
 from documents.exceptions import AlreadyUploaded
 from documents.models import Document
 from documents.services import delete_documents, upload_document
@@ -105,7 +105,8 @@ def workspace() -> Iterator[Workspace]:
         remove_leftovers()
         mark, user = _make()
         try:
-            yield Workspace(user, mark.pk)
+            with audit.without_trail(mark.pk):
+                yield Workspace(user, mark.pk)
         finally:
             _remove(mark.pk)
 
@@ -143,34 +144,32 @@ def _alone() -> Iterator[None]:
 def _make() -> tuple[EvaluationWorkspace, User]:
     """Create organization, person and mark in one transaction, so that none is ever without."""
     name = uuid.uuid4().hex[:8]
-    user = create_organization(
-        name=f"Evaluation {name} (is removed by itself)",
-        admin_email=f"evaluation-{name}@evaluation.invalid",
-    ).user
+    organization = Organization.objects.create(name=f"Evaluation {name} (is removed by itself)")
     # SECURITY: nobody signs in as this person. An ordinary user, so that retrieval asks for what
     # a person may read, and no command takes them for the installation's administrator.
-    user.set_unusable_password()
-    user.role = User.Role.USER
-    user.save(update_fields=["password", "role"])
-    assert user.organization_id is not None  # noqa: S101 - it was created with one
-    mark = EvaluationWorkspace.objects.create(
-        organization_id=user.organization_id, host=socket.gethostname()
+    user = User.objects.create_user(
+        f"evaluation-{name}@evaluation.invalid", None, organization=organization
     )
+    mark = EvaluationWorkspace.objects.create(organization=organization, host=socket.gethostname())
+    # Of the platform's trail: the organization itself has none.
+    audit.record(action="evaluation.began", target=organization)
     return mark, user
 
 
 def _remove(organization_id: uuid.UUID) -> None:
     """Remove a marked organization with everything of it: rows, words, vectors, files."""
-    marked = EvaluationWorkspace.objects.filter(pk=organization_id)
-    for mark in marked.select_related("organization"):
+    for mark in EvaluationWorkspace.objects.filter(pk=organization_id):
         people = User.objects.filter(organization_id=mark.pk)
         for person in people:
             person.role = User.Role.ADMIN  # in memory alone: only an administrator deletes
-            delete_documents(
-                documents=Document.objects.filter(organization_id=mark.pk), actor=person
-            )
+            with audit.without_trail(mark.pk):
+                delete_documents(
+                    documents=Document.objects.filter(organization_id=mark.pk), actor=person
+                )
         get_lexical_index().discard(mark.pk)
         get_vector_index().discard(mark.pk)
         with transaction.atomic():
+            organization = mark.organization
+            audit.record(action="evaluation.ended", target=organization)
             people.delete()
-            Organization.objects.filter(pk=mark.pk).delete()
+            organization.delete()

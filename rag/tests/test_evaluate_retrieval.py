@@ -12,7 +12,7 @@ from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from accounts.models import Organization
+from accounts.models import AuditChain, AuditEvent, Organization
 from documents.models import Document
 from documents.services import delete_documents
 from rag.embedding.registry import get_embedder
@@ -61,14 +61,19 @@ def counts() -> dict[str, int]:
         model._meta.label: model._default_manager.count()
         for model in apps.get_models()
         if model._meta.app_label in ("accounts", "documents", "rag")
+        and model not in (AuditEvent, AuditChain)
     }
 
 
 def traces(settings) -> tuple[object, ...]:
-    """Return what an evaluation could leave behind: rows, tables of words, files."""
+    """Return what an evaluation could leave behind: rows, tables of words, files, a trail.
+
+    That there was one stays in the platform's trail.
+    """
     tables = sorted(t for t in connection.introspection.table_names() if "lexical" in t)
     stores = sorted(p.name for p in settings.VECTOR_STORE_DIR.glob("*"))
-    return counts(), tables, stores, sorted(default_storage.listdir("")[1])
+    trails = set(AuditEvent.objects.values_list("organization_id", flat=True)) - {None}
+    return counts(), trails, tables, stores, sorted(default_storage.listdir("")[1])
 
 
 def test_each_question_is_searched_and_the_outcome_told(folder, tmp_path):
@@ -117,6 +122,8 @@ def test_nothing_is_left_and_nobody_else_is_touched(folder, settings, owner):
     before = traces(settings)
     evaluate(folder, "--limit", "1")
     assert traces(settings) == before
+    trail = AuditEvent.objects.filter(organization=None).order_by("pk")
+    assert list(trail.values_list("action", flat=True)) == ["evaluation.began", "evaluation.ended"]
 
 
 def test_an_interrupted_run_leaves_nothing(folder, settings, owner, monkeypatch):

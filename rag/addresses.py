@@ -24,7 +24,7 @@ _HARMFUL = re.compile(
     # a tag that loads or leads somewhere, any tag with attributes, an address in angle brackets;
     r"(?P<tag><)(?=/?(?:a|area|audio|base|button|embed|form|frame|iframe|image|img|input|link|math|"
     r"meta|object|picture|script|source|style|svg|track|video)\b"
-    r"|/?[a-z][\w-]*(?:[/\s]|\Z)|[a-z][a-z0-9+.\-]*:|//|[!?])"
+    r"|/?[a-z][\w-]*[/\s]|[a-z][a-z0-9+.\-]*:|//|[!?])"
     # `](`, which makes a link or a picture, and `]:`, which names the target of one: with a blank
     # between them, neither does;
     r"|(?P<target>(?<=\])(?=[(:]))"

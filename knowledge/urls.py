@@ -10,6 +10,7 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("documents/", include("documents.urls")),
     path("chat/", include("rag.urls")),
+    path("", include("rag.report_urls")),
     path("admin/", admin.site.urls),
     path("api/", include("knowledge.api_urls")),
 ]

@@ -1,7 +1,7 @@
 """Passages -> prompt -> stream -> checked citations; writes nothing."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
@@ -9,8 +9,10 @@ from django.conf import settings
 
 from knowledge.lib.overload import Gate, Limits
 from rag.addresses import AddressFilter
+from rag.budgets import BudgetExceeded
 from rag.citations import CitationFilter, cited_numbers
 from rag.embedding.base import Embedder
+from rag.embedding.counting import EmbeddingCount, counting
 from rag.embedding.registry import get_embedder
 from rag.judging import judge, judge_call
 from rag.llm.base import DONT_KNOW, ChatMessage, ChatModel, ChatRequest
@@ -58,18 +60,28 @@ class AnswerStream:
         question: as searched, understandable alone.
         passages: best first; what doesn't fit the model's budget is left out.
         prompt: for a model that reads one.
+        admit: asked before each model call is begun; raises BudgetExceeded where one may not be.
 
     Attributes:
         passages: those that the model gets.
         call: the model call, to be metered; None when there was nothing to ask a model about.
         judging: the model call that judged the answer, if one was asked to.
+        embedded: what was embedded to check the answer.
         prompt: the one that was used; None for a model that reads none.
     """
 
     def __init__(
-        self, *, question: str, passages: Sequence[Passage], model: ChatModel, prompt: Prompt
+        self,
+        *,
+        question: str,
+        passages: Sequence[Passage],
+        model: ChatModel,
+        prompt: Prompt,
+        admit: Callable[[MeteredCall], Awaitable[None]] | None = None,
     ) -> None:
         self.passages = within_budget(passages)
+        self.embedded = EmbeddingCount()
+        self._admit = admit or _admit_all
         self.call: MeteredCall | None = None
         self.judging: MeteredCall | None = None
         self._model = model
@@ -86,11 +98,13 @@ class AnswerStream:
 
         Raises:
             ModelUnavailable: the model failed; what came before stays readable.
+            BudgetExceeded: the call was not begun.
         """
         if self.call is None:
             self._text = DONT_KNOW
             yield DONT_KNOW
             return
+        await self._admit(self.call)
         async with aclosing(self.call.stream()) as stream:
             async for text in stream:
                 if shown := self._take(self._addresses.feed(self._citations.feed(text))):
@@ -106,7 +120,8 @@ class AnswerStream:
     async def conclude(self) -> Answer:
         """Return the complete answer; one that no passage supports becomes "I don't know"."""
         # The work is of the processor: in a thread, so that other streams go on.
-        answer = await asyncio.to_thread(_checked, self._text, self.passages, get_embedder())
+        with counting() as self.embedded:
+            answer = await asyncio.to_thread(_checked, self._text, self.passages, get_embedder())
         if settings.LLM_JUDGE:
             answer = await self._judged(answer)
         if not (answer.grounded or says_not_knowing(answer.text)):
@@ -119,6 +134,11 @@ class AnswerStream:
     async def _judged(self, answer: Answer) -> Answer:
         shown = format_passages(self.passages)
         self.judging = judge_call(answer.text, answer.sentences, shown, self._model)
+        if self.judging is not None:
+            try:
+                await self._admit(self.judging)
+            except BudgetExceeded:
+                self.judging = None  # the words alone decide
         if self.judging is None:
             return answer
         return _answer(answer.text, await judge(self.judging, answer.sentences))
@@ -139,6 +159,10 @@ class AnswerStream:
                 dont_know=DONT_KNOW,
             )
         return ChatRequest(messages, question, tuple(self.passages), settings.LLM_MAX_TOKENS)
+
+
+async def _admit_all(call: MeteredCall) -> None:
+    """Let every call be begun."""
 
 
 def within_budget(passages: Sequence[Passage]) -> tuple[Passage, ...]:

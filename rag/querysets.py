@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         Budget,
         ChunkEmbedding,
         Conversation,
+        HandledQuestion,
         IndexRun,
         Message,
         ModelChange,
@@ -97,6 +98,20 @@ class MessageQuerySet(QuerySet["Message"]):
         """Return the answers, without their questions."""
         return self.filter(role=self.model.Role.ASSISTANT)
 
+    def of_organization(self, organization_id: uuid.UUID | None) -> MessageQuerySet:
+        """Return the messages of all conversations of an organization.
+
+        SECURITY: people's own words; only `services.unanswered` shows any, as the setting allows.
+        """
+        if organization_id is None:
+            return self.none()
+        return self.filter(conversation__user__organization_id=organization_id)
+
+    def unanswered(self) -> MessageQuerySet:
+        """Return complete answers to questions that were searched, and that nothing supports."""
+        complete = self.answers().filter(status=self.model.Status.COMPLETED, grounded=False)
+        return complete.exclude(search_query="").exclude(question=None)
+
     def claim(self, message_id: uuid.UUID, now: datetime.datetime) -> bool:
         """Take a waiting answer for this process, in one statement; False when another has it."""
         status = self.model.Status
@@ -126,6 +141,17 @@ class UsageRecordQuerySet(QuerySet["UsageRecord"]):
     def of_language_models(self) -> UsageRecordQuerySet:
         """Return the calls that generate text; not the embeddings."""
         return self.filter(feature__in=self.model.OF_LANGUAGE_MODELS)
+
+
+class HandledQuestionQuerySet(QuerySet["HandledQuestion"]):
+    """Questions that somebody has seen to."""
+
+    def times_of(self, organization_id: uuid.UUID | None) -> dict[str, datetime.datetime]:
+        """Return when each was handled, by its digest."""
+        if organization_id is None:
+            return {}
+        found = self.filter(organization_id=organization_id)
+        return dict(found.values_list("digest", "handled_at"))
 
 
 class BudgetQuerySet(QuerySet["Budget"]):

@@ -26,6 +26,7 @@ from rag.models import (
     ModelChange,
     ModelPrice,
     OrganizationIndex,
+    QuestionPrivacy,
     UsageRecord,
 )
 from rag.tests.library import publish_texts
@@ -77,8 +78,10 @@ def world(
     Membership.objects.filter(user=owner).delete()  # who needed it for sharing alone
     conversation, answer = _conversation(owner)
     people = (None, owner, colleague, teammate, admin, outsider, outside_admin, operator)
+    rows = _rows(document, conversation, answer, team)
     return World(
         ids={
+            "budget": rows[Budget].pk,
             "document": document.pk,
             "batch": _batch(owner).pk,
             "conversation": conversation.pk,
@@ -87,7 +90,7 @@ def world(
             "team": team.pk,
             "teammate": teammate.pk,
         },
-        rows=_rows(document, conversation, answer, team),
+        rows=rows,
         clients={role: _client(user) for role, user in zip(ROLES, people, strict=True)},
     )
 
@@ -147,6 +150,7 @@ def _rows(
             organization=home, applies_to="organization", period="day", warn_tokens=1
         ),
         ModelPrice.objects.create(pattern="m"),
+        QuestionPrivacy.objects.create(organization=home),
         OrmQ.objects.create(key="k", payload="p"),
     ]
     return {type(row): row for row in made if row is not None}

@@ -34,6 +34,7 @@ rag.AnswerSettings           200    200    403
 rag.UsageRecord              200    200    403
 rag.Budget                   200    200    200
 rag.ModelPrice               403    302    403
+rag.QuestionPrivacy          200    200    403
 django_q.Schedule            403    403    403
 django_q.Success             403    403    403
 django_q.Failure             403    403    403

@@ -55,6 +55,7 @@ GET /documents/{document_id}/file
 GET /documents/{document_id}/pages/1
 GET /documents/{document_id}/pages/1?view=text&start=20&end=40
 GET /documents/{document_id}/passages
+GET /usage/
 POST /api/chat
 POST /api/chat stream
 POST /api/retrieval

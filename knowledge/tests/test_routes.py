@@ -53,6 +53,9 @@ POST   /teams/{team}/rename                      login   403   403       403    
 POST   /teams/{team}/delete                      login   403   403       403     302   403      404        404
 POST   /teams/{team}/members                     login   403   403       403     302   403      404        404
 POST   /teams/{team}/members/{teammate}/remove   login   403   403       403     302   403      404        404
+GET    /usage/budgets/{budget}/                  login   403   403       403     200   403      404        404
+POST   /usage/budgets/{budget}/                  login   403   403       403     302   403      404        404
+POST   /usage/budgets/{budget}/delete/           login   403   403       403     302   403      404        404
 GET    /api/documents/{document}                  401    200   404       200     200   404      404        404
 PATCH  /api/documents/{document}                  401    200   404       403     200   404      404        404
 DELETE /api/documents/{document}                  401    403   404       403     204   404      404        404
@@ -77,6 +80,11 @@ BODIES = {
     "POST /members/{person}/role": {"role": "admin"},
     "POST /teams/{team}/rename": {"name": "Money"},
     "POST /teams/{team}/members": {"email": "person@acme.test"},
+    "POST /usage/budgets/{budget}/": {
+        "applies_to": "organization",
+        "period": "day",
+        "limit_tokens": "9",
+    },
     "PATCH /api/documents/{document}": {"visibility": "private"},
     "PATCH /api/conversations/{conversation}": {"title": "Plans"},
     "POST /api/messages/{answer}/feedback": {"rating": "up"},
@@ -92,7 +100,7 @@ def _table() -> list[tuple[str, str, dict[str, str]]]:
 
 
 ROWS = _table()
-NAMES = ("document", "batch", "conversation", "answer", "person", "team", "teammate")
+NAMES = ("document", "batch", "budget", "conversation", "answer", "person", "team", "teammate")
 
 
 def of_nothing(address: str) -> str:

@@ -7,6 +7,7 @@ from rag.models.evaluation import EvaluationWorkspace
 from rag.models.index import ChunkEmbedding, IndexChange, OrganizationIndex
 from rag.models.index_runs import IndexRun
 from rag.models.model_changes import ModelChange
+from rag.models.unanswered import HandledQuestion, QuestionPrivacy
 from rag.models.usage import DailyUsage, ModelPrice, UsageRecord
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Conversation",
     "DailyUsage",
     "EvaluationWorkspace",
+    "HandledQuestion",
     "IndexChange",
     "IndexRun",
     "Message",
@@ -23,6 +25,7 @@ __all__ = [
     "ModelChange",
     "ModelPrice",
     "OrganizationIndex",
+    "QuestionPrivacy",
     "Reservation",
     "UsageRecord",
 ]

@@ -35,7 +35,7 @@ def require_room_for_answer(*, user: User, query: str, conversation: Conversatio
     budgets.require_room(user=user, tokens=tokens, cost=price.cost(completion=tokens))
 
 
-async def reserve_call(*, user: User, call: MeteredCall) -> None:
+async def reserve_call(call: MeteredCall, *, user: User) -> None:
     """Hold what a call may cost at most; it is given back when the turn is settled.
 
     Raises:

@@ -69,7 +69,7 @@ def _title_call(question: str, setup: AnswerSetup) -> MeteredCall:
 
 
 async def _listen(call: MeteredCall, user: User) -> None:
-    await reserve_call(user=user, call=call)
+    await reserve_call(call, user=user)
     async with asyncio.timeout(settings.TURN_TIMEOUT_S), aclosing(call.stream()) as stream:
         async for _ in stream:
             if len(call.text) > 2 * _MAX_CHARACTERS:

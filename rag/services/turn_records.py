@@ -31,6 +31,7 @@ from rag.support.verdicts import as_stored
 
 logger = getLogger("knowledge.chat")
 
+_EMBEDDED_FOR = (UsageRecord.Feature.EMBED_QUESTION, UsageRecord.Feature.EMBED_ANSWER)
 _HISTORY = 4  # turns that a follow-up can refer to
 
 
@@ -62,7 +63,7 @@ class Settlement:
         parameters: what else the answer depended on.
         calls: the model calls that were begun.
         timings: milliseconds of each stage that was begun, and in all ("total").
-        embedded: what was embedded to search.
+        embedded: what was embedded to search, and to check the answer.
         reserved: keys of what calls may hold of budgets.
     """
 
@@ -76,7 +77,7 @@ class Settlement:
     parameters: dict[str, float]
     calls: tuple[MeteredCall, ...]
     timings: dict[str, int]
-    embedded: EmbeddingCount
+    embedded: tuple[EmbeddingCount, EmbeddingCount]
     reserved: tuple[uuid.UUID, ...]
 
 
@@ -212,7 +213,7 @@ def settle_turn(*, turn: OpenTurn, settlement: Settlement) -> None:
         user=turn.user,
         message=message,
         calls=settlement.calls,
-        embedded=[(UsageRecord.Feature.EMBED_QUESTION, settlement.embedded)],
+        embedded=zip(_EMBEDDED_FOR, settlement.embedded, strict=True),
         reserved=settlement.reserved,
     )
     _record(turn, settlement)

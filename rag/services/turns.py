@@ -236,10 +236,9 @@ class _Writer:
             passages=kept,
             model=self.model,
             prompt=setup.answer_prompt,
+            admit=partial(reserve_call, user=user),
         )
         yield SourcesFound(found_sources(kept))
-        if self.stream.call is not None:
-            await reserve_call(user=user, call=self.stream.call)
         began = time.monotonic()
         # SECURITY: a document may go while a model still tells what stands in it.
         still_readable = partial(sync_to_async(are_readable), user=user, passages=kept)
@@ -267,7 +266,7 @@ class _Writer:
             return condense_by_rule(question, history)
         self.condense = condense_call(question, history, model, self.turn.setup.condense_prompt)
         try:
-            await reserve_call(user=self.turn.user, call=self.condense)
+            await reserve_call(self.condense, user=self.turn.user)
             return await condense_by_model(self.condense, question, history)
         except (ModelUnavailable, BudgetExceeded):
             return condense_by_rule(question, history)  # the answer will tell what is wrong
@@ -299,7 +298,10 @@ class _Writer:
             # A call that was never begun has nothing to meter.
             calls=tuple(call for call in calls if call.was_begun),
             timings=self.timings | {"total": round((time.monotonic() - self.started) * 1000)},
-            embedded=self.embedded,
+            embedded=(
+                self.embedded,
+                self.stream.embedded if self.stream else EmbeddingCount(),
+            ),
             reserved=tuple(call.id for call in calls),
         )
 

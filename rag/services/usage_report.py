@@ -12,7 +12,8 @@ from django.db.models import Count, QuerySet, Sum
 from django.db.models.functions import TruncDate
 
 from accounts.models import User
-from rag.models import UsageRecord
+from documents.models import Document
+from rag.models import MessageSource, UsageRecord
 from rag.querysets import UsageRecordQuerySet
 
 # What usage can be added up by, and the columns that make a group.
@@ -56,6 +57,26 @@ class Totals:
     def tokens(self) -> int:
         """What language models read and wrote."""
         return self.prompt_tokens + self.completion_tokens
+
+    @property
+    def calls_text(self) -> str:
+        return f"{self.calls:,}"
+
+    @property
+    def tokens_text(self) -> str:
+        return f"{self.tokens:,}"
+
+    @property
+    def prompt_text(self) -> str:
+        return f"{self.prompt_tokens:,}"
+
+    @property
+    def completion_text(self) -> str:
+        return f"{self.completion_tokens:,}"
+
+    @property
+    def embedding_text(self) -> str:
+        return f"{self.embedding_tokens:,}"
 
 
 def records(*, user: User, filters: Filters) -> UsageRecordQuerySet:
@@ -105,6 +126,36 @@ def totals_by(*, user: User, filters: Filters, group: str) -> list[tuple[Any, To
     if group == "day":
         return rows[::-1]
     return sorted(rows, key=lambda row: (row[1].cost, row[1].tokens, row[1].calls), reverse=True)
+
+
+def most_cited_documents(
+    *, user: User, filters: Filters, most: int = 10
+) -> list[tuple[Document, int]]:
+    """Return the documents that most answers cite, among what the person may read now.
+
+    Of an administrator's organization, or of one's own conversations.
+    """
+    found = MessageSource.objects.filter(cited=True).exclude(document=None)
+    if user.is_organization_admin and user.organization_id is not None:
+        found = found.filter(message__conversation__user__organization_id=user.organization_id)
+    else:
+        found = found.filter(message__conversation__user=user)
+    if filters.start:
+        found = found.filter(message__created_at__date__gte=filters.start)
+    if filters.end:
+        found = found.filter(message__created_at__date__lte=filters.end)
+    if filters.user:
+        found = found.filter(message__conversation__user__email__iexact=filters.user)
+    readable = Document.objects.visible_to(user)
+    counted = (
+        found.filter(document__in=readable.values("pk"))
+        .values("document")
+        .annotate(answers=Count("message", distinct=True))
+        .order_by("-answers", "document")[:most]
+    )
+    counts = {row["document"]: row["answers"] for row in counted}
+    documents = readable.in_bulk(list(counts))
+    return [(documents[key], count) for key, count in counts.items() if key in documents]
 
 
 def csv_lines(*, user: User, filters: Filters) -> Iterator[str]:

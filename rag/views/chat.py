@@ -17,6 +17,7 @@ from rag import budgets
 from rag.forms import NarrowingForm, QuestionForm, first_error
 from rag.models import Conversation, Message
 from rag.services.turns import start_turn
+from rag.services.unanswered import notice_for
 from rag.suggestions import welcome
 from rag.views.conversations import list_context
 from rag.views.narrowing import present_narrowing
@@ -122,4 +123,5 @@ def _page_context(
         "narrowed": present_narrowing(narrowing, user),
         "max_characters": settings.MAX_QUERY_CHARACTERS,
         "budget_warnings": budgets.warnings(user=user),
+        "privacy_notice": notice_for(user),
     }

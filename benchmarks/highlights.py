@@ -1,4 +1,4 @@
-"""Measures how well passages are found on PDF pages: `python benchmarks/highlights.py`.
+"""Measures how well passages are found on pages and slides: `python benchmarks/highlights.py`.
 
 For each page of each file every chunk and every sentence is highlighted, and the characters whose
 middle lies in the rectangles, as pdfium places them, are compared with the passage.
@@ -6,12 +6,14 @@ middle lies in the rectangles, as pdfium places them, are compared with the pass
 
 import argparse
 import ctypes
+import io
 import os
 import sys
 import time
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -31,6 +33,7 @@ from benchmarks import results  # noqa: E402
 from documents.chunking import chunk_pages  # noqa: E402
 from documents.exceptions import DocumentFailure  # noqa: E402
 from documents.extraction.base import ExtractedDocument, ExtractedPage  # noqa: E402
+from documents.extraction.conversion import slides_as_pdf  # noqa: E402
 from documents.extraction.page_images import measure_page  # noqa: E402
 from documents.extraction.page_layout import PageLayout  # noqa: E402
 from documents.extraction.runner import extract_file  # noqa: E402
@@ -70,14 +73,21 @@ def measure(files: list[Path]) -> Figures:
     took = 0.0
     for file in files:
         try:
-            document = extract_file(file, extension="pdf")
+            document = extract_file(file, extension=file.suffix[1:])
         except DocumentFailure:
             continue  # a scan, say: there is no text to find
-        with PdfDocument(file) as opened:
+        with _printed(file) as pdf, PdfDocument(pdf) as opened:
             for page, spans in _passages(document):
-                took += _page(opened[page.number - 1], page, spans, figures, file)
+                took += _page(opened[page.number - 1], page, spans, figures, pdf)
     figures.found_ms = round(1000 * took / max(1, figures.passages), 2)
     return figures
+
+
+def _printed(file: Path) -> AbstractContextManager[Path]:
+    """Give the PDF whose pages are shown: the file itself, or what LibreOffice makes of slides."""
+    if file.suffix == ".pdf":
+        return nullcontext(file)
+    return slides_as_pdf(io.BytesIO(file.read_bytes()), file.suffix[1:])
 
 
 def _passages(document: ExtractedDocument) -> Iterator[tuple[ExtractedPage, set[tuple[int, int]]]]:
@@ -156,9 +166,11 @@ def _folded(text: str) -> Iterator[str]:
 def main() -> None:
     """Measure a folder, print the figures and keep them."""
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--data", type=Path, default=FILES, help="a folder of PDF files")
-    folder = arguments.parse_args().data
-    files = sorted(folder.glob("*.pdf"))
+    arguments.add_argument("--data", type=Path, default=FILES, help="a folder of files")
+    arguments.add_argument("--slides", action="store_true", help="slides instead of PDF files")
+    given = arguments.parse_args()
+    kinds = (".pptx", ".ppt", ".odp") if given.slides else (".pdf",)
+    files = sorted(file for file in given.data.iterdir() if file.suffix in kinds)
     figures = measure(files)
     complete = figures.complete / max(1, figures.passages)
     exact = figures.exact / max(1, figures.passages)
@@ -166,7 +178,7 @@ def main() -> None:
     print(f"highlight holds the whole passage: {complete:.1%}, and hardly more: {exact:.1%}")
     print(f"finding one takes {figures.found_ms} ms")
     results.write(
-        "highlights",
+        "highlights_slides" if given.slides else "highlights",
         {
             "files": len(files),
             **asdict(figures),

@@ -19,7 +19,7 @@ from documents.filenames import display_name
 from documents.intake import enqueue_ingestion, take_in, type_of
 from documents.labels import BadLabel, collection_of, tags_of
 from documents.models import Document
-from documents.page_images import forget_page_images
+from documents.page_cache import forget_page_images
 from documents.projection import projection
 from documents.querysets import DocumentQuerySet
 from documents.removal import delete_rows

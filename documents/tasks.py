@@ -1,7 +1,7 @@
 """Background work of `documents`; a schedule calls it by its dotted name."""
 
 from documents import files
-from documents.page_images import sweep_page_images
+from documents.page_cache import sweep_page_images
 from documents.uploads import forget_old_batches
 
 

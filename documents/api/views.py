@@ -216,7 +216,8 @@ class DocumentViewSet(
     @extend_schema(
         summary="Show the picture of a page",
         description=(
-            "As WebP, for documents whose pages are drawn (PDF). Asks to be revalidated: send the "
+            "As WebP, for documents whose pages are drawn (PDF; slides, where LibreOffice is "
+            "installed). Asks to be revalidated: send the "
             "`ETag` back as `If-None-Match`."
         ),
         parameters=[PageImageSerializer],

@@ -40,6 +40,8 @@ def answer(path: Path, request: dict[str, Any]) -> bytes:
         ExtractionError: as below.
     """
     number = int(request["page"])
+    if "pages" in request:
+        _check_count(path, int(request["pages"]))
     if request["do"] == "measure_page":
         return encode_layout(measure_page(path, number))
     return encode_image(render_page(path, number, int(request["width"])))
@@ -92,6 +94,21 @@ def measure_page(path: Path, number: int) -> PageLayout:
         text="".join(character for character, _ in shown),
         boxes=tuple(box for _, box in shown),
     )
+
+
+def _check_count(path: Path, pages: int) -> None:
+    """Refuse a PDF that was made of slides and has not one page for each.
+
+    Raises:
+        ExtractionError: a picture would be that of another slide.
+    """
+    try:
+        with PdfDocument(path) as document:
+            if len(document) == pages:
+                return
+    except PdfiumError as error:
+        raise damaged("PDF") from error
+    raise ExtractionError("There is not a page for each slide.", code="page_count")
 
 
 @contextmanager

@@ -13,12 +13,8 @@ from PIL import Image
 from documents import page_images, services
 from documents.extraction import children
 from documents.models import Document
-from documents.page_images import (
-    forget_page_images,
-    nearest_width,
-    sweep_page_images,
-    trim_page_images,
-)
+from documents.page_cache import forget_page_images, sweep_page_images, trim_page_images
+from documents.page_images import nearest_width
 from documents.tasks import remove_deleted_files
 from documents.tests.made_files import column, pdf
 

@@ -11,6 +11,7 @@ from documents.models import Document, Page
 from documents.page_images import has_images
 from documents.passages import mark
 from documents.previews import image_answer, preview_of
+from documents.slide_pages import has_slides, is_first_look
 from documents.trail import record_view
 from documents.views.lookup import SignedInRequest, list_page, visible_document
 from knowledge.lib.errors import NotFound
@@ -22,7 +23,8 @@ _PASSAGES_A_LIST = 20
 def page(request: SignedInRequest, document_id: uuid.UUID, number: int) -> HttpResponse:
     """Show a page with the span `?start=&end=` marked: as printed, or as text for `?view=text`.
 
-    The rest of the passage, `?from=&to=`, is marked lightly.
+    The rest of the passage, `?from=&to=`, is marked lightly. The first look at slides takes
+    seconds: the text is shown at once, and the page asks for the picture with `?draw=`.
     """
     document = visible_document(request, document_id)
     shown = _visible_page(request, document, number)
@@ -31,19 +33,23 @@ def page(request: SignedInRequest, document_id: uuid.UUID, number: int) -> HttpR
     asked = {key: request.GET[key] for key in ("start", "end", "from", "to") if key in request.GET}
     text = mark(shown.text, *(asked.get(key) for key in ("start", "end", "from", "to")))
     wants_text = request.GET.get("view") == "text"
+    is_waiting = not wants_text and "draw" not in request.GET and is_first_look(document)
     context = {
         "document": document,
         "page": shown,
         "text": text,
         "view": "text" if wants_text else "",
-        "preview": None if wants_text else preview_of(document, shown, text),
+        "preview": None if wants_text or is_waiting else preview_of(document, shown, text),
+        "is_waiting": is_waiting,
+        "is_slide": has_slides(document),
         "has_images": has_images(document),
         "span": urlencode(asked) if text.passage else "",
         "previous": numbers.filter(number__lt=number).last(),
         "next": numbers.filter(number__gt=number).first(),
         "last": numbers.last(),
     }
-    return render(request, "documents/page_detail.html", context)
+    part = "#page-shown" if request.htmx.target == "page-shown" else ""
+    return render(request, f"documents/page_detail.html{part}", context)
 
 
 @require_GET

@@ -295,6 +295,8 @@ CHUNK_OVERLAP = env.integer("CHUNK_OVERLAP", 100, minimum=0)  # characters
 EXTRACTION_TIMEOUT_S = env.integer("EXTRACTION_TIMEOUT_S", 120, minimum=1)
 EXTRACTION_MEMORY_BYTES = env.integer("EXTRACTION_MEMORY_BYTES", 1024**3, minimum=64 * 1024**2)
 PAGE_IMAGE_TIMEOUT_S = env.integer("PAGE_IMAGE_TIMEOUT_S", 20, minimum=1)
+# LibreOffice opens a whole deck at the first look at one of its slides.
+SLIDES_TIMEOUT_S = env.integer("SLIDES_TIMEOUT_S", 60, minimum=1)
 PAGE_IMAGES_AT_ONCE = env.integer("PAGE_IMAGES_AT_ONCE", 2, minimum=1)  # in each process
 PAGE_CACHE_BYTES = env.integer("PAGE_CACHE_BYTES", 512 * 1024**2, minimum=0)
 MAX_PAGES = env.integer("MAX_PAGES", 5_000, minimum=1)

@@ -14,12 +14,13 @@ from documents.models import Document, DocumentChunk
 from knowledge.lib.errors import InvalidInput
 from rag.embedding.base import Vectors
 from rag.embedding.registry import get_embedder
+from rag.fusion import fuse
 from rag.index.base import Hit
 from rag.index.registry import get_lexical_index
 from rag.index.scope import Scope
 from rag.index.versions import get_state
 from rag.models import ChunkEmbedding
-from rag.retrieval import CANDIDATES, fuse
+from rag.retrieval import CANDIDATES
 
 # How many documents a person is assumed to look at.
 CUT = 10

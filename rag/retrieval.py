@@ -1,42 +1,32 @@
 """The only reader of the index: a question and a user in, passages that the user may read out."""
 
-import datetime
 import time
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from logging import getLogger
-from typing import Any
 
 from django.conf import settings
-from django.db.models.expressions import Combinable
-from django.db.models.functions import Coalesce, TruncDate
 
 from accounts.models import User
-from documents.models import Document, DocumentChunk
+from documents.models import Document
 from documents.narrowing import EVERYTHING, Narrowing
 from knowledge.lib.errors import InvalidInput, Unprocessable
 from knowledge.lib.overload import Gate, Limits
 from rag.embedding.counting import EmbeddingCount, counting
-from rag.embedding.registry import get_embedder
-from rag.index.base import Hit
-from rag.index.registry import get_lexical_index, get_vector_index
+from rag.fusion import Fused
 from rag.index.scope import Scope
 from rag.index.versions import get_state
+from rag.models import OrganizationIndex
 from rag.next_model import load_next_model
+from rag.passages import Passage, choose
+from rag.questions import understand
+from rag.search import CANDIDATES, Mode, Search
+from rag.spelling import with_corrections
+
+__all__ = ["CANDIDATES", "Mode", "Passage", "Retrieval", "check_query", "rank_chunks", "retrieve"]
 
 logger = getLogger("knowledge.retrieval")
-
-# Hits taken from each index before they are fused.
-CANDIDATES = 100
-# How much the nearness of meaning counts against words (a convex combination of scores: Bruch, Gai
-# and Ingber, ACM TOIS 2023). On three sets of unlike kind, against adding reciprocal ranks: nDCG@10
-# 0.724 for 0.715 (SciFact), 0.896 for 0.857 (SQuAD's paragraphs), 0.862 for 0.840 (a handbook); and
-# never below the better index alone, as reciprocal ranks are on the second.
-DENSE_SHARE = 0.5
-# Two chunks of one page that share this part of the shorter one say the same.
-SAME_SPAN = 0.5
 
 
 def _limits() -> Limits:
@@ -47,86 +37,24 @@ def _limits() -> Limits:
 _gate = Gate("search", _limits)
 
 
-class Mode(StrEnum):
-    """Which indexes are asked: people get both, an evaluation may look at either alone."""
-
-    HYBRID = "hybrid"
-    DENSE = "dense"
-    LEXICAL = "lexical"
-
-
-@dataclass(frozen=True)
-class Passage:
-    """A chunk that was found, with where it stands.
-
-    Attributes:
-        chunk_key: key of the row; `chunk_id` is what scripts are given.
-        page: number of the page, from 1.
-        start, end: characters into the page's text.
-        score: the fused score, higher is better, comparable inside one result.
-        similarity: cosine of question and chunk; None when only words found it.
-        rank: from 1.
-        document_date: the document's own, or of its upload, as `dated_by` says.
-    """
-
-    chunk_key: int
-    chunk_id: uuid.UUID
-    document_id: uuid.UUID
-    filename: str
-    title: str
-    heading: str
-    page: int
-    chunk_index: int
-    start: int
-    end: int
-    content: str
-    score: float
-    similarity: float | None
-    rank: int
-    document_date: datetime.date | None = None
-    dated_by: str = ""
-
-
-# Where the fields of a Passage are read from.
-_COLUMNS: dict[str, str | Combinable] = {
-    "chunk_key": "pk",
-    "chunk_id": "uid",
-    "document_id": "document_id",
-    "filename": "document__filename",
-    "title": "document__title",
-    "heading": "heading",
-    "page": "page",
-    "chunk_index": "chunk_index",
-    "start": "start",
-    "end": "end",
-    "content": "text",
-    "document_date": Coalesce("document__dated_on", TruncDate("document__created_at")),
-    "dated_by": "document__dated_by",
-}
-
-
 @dataclass(frozen=True)
 class Retrieval:
-    """The passages for a question, best first, how long it took in ms, and what was embedded."""
+    """The passages for a question, best first, and how long it took in milliseconds.
+
+    Attributes:
+        embedded: what was embedded for it.
+        searched: the question as it was searched: with its misspelt words put right.
+        missing_phrases: what the question quotes and nothing holds: there are no passages.
+        stages: milliseconds of each stage.
+    """
 
     query: str
     passages: tuple[Passage, ...]
     took_ms: float
     embedded: EmbeddingCount = field(default_factory=EmbeddingCount)
-
-
-@dataclass(frozen=True)
-class Fused:
-    """A chunk that either index found, with its place among both.
-
-    Attributes:
-        score: higher is better; comparable only inside one result.
-        similarity: cosine of question and chunk; None when only words found it.
-    """
-
-    chunk_id: int
-    score: float
-    similarity: float | None
+    searched: str = ""
+    missing_phrases: tuple[str, ...] = ()
+    stages: Mapping[str, float] = field(default_factory=dict)
 
 
 def check_query(query: str) -> str:
@@ -182,123 +110,51 @@ def rank_chunks(
     scope = Scope(Document.objects.visible_to(user))
     if not scope or user.organization_id is None:
         return []
-    dense, lexical = _search(query, user.organization_id, scope, mode=mode, candidates=candidates)
-    return fuse(dense, lexical)
+    search = Search(user=user, state=_state(user.organization_id), scope=scope)
+    return search.first_stage(query, mode=mode, candidates=candidates)
 
 
 def _retrieve(user: User, query: str, top_k: int, narrowing: Narrowing) -> Retrieval:
     started = time.perf_counter()
-    passages: tuple[Passage, ...] = ()
-    dense: Sequence[Hit] = ()
-    lexical: Sequence[Hit] = ()
+    question = understand(query)
+    found = Retrieval(query, (), 0.0, searched=query)
     # SECURITY: the one place that says what a search may return.
     scope = Scope(Document.objects.visible_to(user).narrowed(narrowing))
-    embedded = EmbeddingCount()
     if scope and user.organization_id is not None:
+        state = _state(user.organization_id)
+        search = Search(user=user, state=state, scope=scope, phrases=question.phrases)
         with counting() as embedded:
-            dense, lexical = _search(query, user.organization_id, scope)
-        passages = _passages(fuse(dense, lexical), user=user, top_k=top_k)
+            rankings = [search.ranking(subject) for subject in question.subjects]
+            passages = choose(rankings, top_k=top_k, from_several=question.kind == "list")
+        found = Retrieval(
+            query,
+            passages,
+            0.0,
+            searched=with_corrections(query, search.corrections),
+            stages=search.ms,
+            embedded=embedded,
+        )
+    if question.phrases and not found.passages:
+        found = replace(found, missing_phrases=question.phrases)
     took_ms = (time.perf_counter() - started) * 1000
     logger.info(
         "retrieval",
         extra={
             "query_length": len(query),
+            "kind": question.kind,
             "documents": len(scope),
-            "dense": len(dense),
-            "lexical": len(lexical),
-            "passages": len(passages),
-            "chunk_ids": [str(passage.chunk_id) for passage in passages],
+            "corrected": found.searched != query,
+            "passages": len(found.passages),
+            "stages_ms": {stage: round(ms, 1) for stage, ms in found.stages.items()},
+            "chunk_ids": [str(passage.chunk_id) for passage in found.passages],
             "ms": round(took_ms, 1),
         },
     )
-    return Retrieval(query, passages, took_ms, embedded)
+    return replace(found, took_ms=took_ms)
 
 
-def _search(
-    query: str,
-    organization_id: uuid.UUID,
-    scope: Scope,
-    *,
-    mode: Mode = Mode.HYBRID,
-    candidates: int = CANDIDATES,
-) -> tuple[list[Hit], list[Hit]]:
-    state = get_state(organization_id)  # read once: model and version belong together
+def _state(organization_id: uuid.UUID) -> OrganizationIndex:
+    """Return the index's state, read once: model and version belong together."""
+    state = get_state(organization_id)
     load_next_model(state)
-    dense: list[Hit] = []
-    lexical: list[Hit] = []
-    if mode is not Mode.LEXICAL:
-        vector = get_embedder(state.model).embed_query(query)
-        dense = get_vector_index().search(vector, k=candidates, state=state, within=scope)
-    if mode is not Mode.DENSE:
-        lexical = get_lexical_index().search(query, k=candidates, state=state, within=scope)
-    return dense, lexical
-
-
-def fuse(dense: Sequence[Hit], lexical: Sequence[Hit]) -> list[Fused]:
-    """Order by the weighted sum of both scores, each as a share of its index's best.
-
-    What only words found is taken to be as near as the last of the nearest: it is no nearer.
-    """
-    nearest = max((hit.score for hit in dense), default=0.0)
-    last = max(0.0, min((hit.score for hit in dense), default=0.0))
-    most_words = max((hit.score for hit in lexical), default=0.0)
-    similarities = {hit.chunk_id: hit.score for hit in dense}
-    words = {hit.chunk_id: hit.score for hit in lexical}
-    fused = [
-        Fused(
-            key,
-            DENSE_SHARE * _share(similarities.get(key, last), nearest)
-            + (1 - DENSE_SHARE) * _share(words.get(key, 0.0), most_words),
-            similarities.get(key),
-        )
-        for key in similarities.keys() | words.keys()
-    ]
-    return sorted(fused, key=lambda hit: (-hit.score, -(hit.similarity or 0.0), hit.chunk_id))
-
-
-def _share(score: float, best: float) -> float:
-    return max(0.0, score) / best if best > 0 else 0.0
-
-
-def _passages(fused: Sequence[Fused], *, user: User, top_k: int) -> tuple[Passage, ...]:
-    """Read the best hits back from the database, once for what says the same.
-
-    SECURITY: the read-back goes through `visible_to`, so that even a wrong index shows nothing.
-    """
-    kept: list[Passage] = []
-    step = top_k + 8
-    for first in range(0, len(fused), step):
-        hits = fused[first : first + step]
-        rows = _read_back(hits, user)
-        for hit in hits:
-            if hit.chunk_id not in rows:
-                continue
-            passage = Passage(
-                **rows[hit.chunk_id],
-                score=hit.score,
-                similarity=hit.similarity,
-                rank=len(kept) + 1,
-            )
-            if not any(_says_the_same(passage, other) for other in kept):
-                kept.append(passage)
-                if len(kept) == top_k:
-                    return tuple(kept)
-    return tuple(kept)
-
-
-def _read_back(hits: Sequence[Fused], user: User) -> dict[int, dict[str, Any]]:
-    """Return the stored fields of a Passage for each hit that the user may read, by key."""
-    chunks = DocumentChunk.objects.visible_to(user).filter(pk__in=[hit.chunk_id for hit in hits])
-    # Rows, not objects: building two dozen models costs more than the query.
-    rows = chunks.order_by().values_list(*_COLUMNS.values())
-    return {row[0]: dict(zip(_COLUMNS, row, strict=True)) for row in rows}
-
-
-def _says_the_same(passage: Passage, other: Passage) -> bool:
-    """Tell whether two passages are the same text, or overlap by most of the shorter one."""
-    if passage.content == other.content:
-        return True
-    if (passage.document_id, passage.page) != (other.document_id, other.page):
-        return False
-    shared = min(passage.end, other.end) - max(passage.start, other.start)
-    return shared >= SAME_SPAN * min(passage.end - passage.start, other.end - other.start)
+    return state

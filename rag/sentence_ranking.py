@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from rag.answer_cues import expected_cues
 from rag.embedding.base import Embedder
 from rag.passage_sentences import Candidate, candidate_sentences
 from rag.retrieval import Passage
@@ -18,45 +19,6 @@ MAX_EMBEDDED = 32  # sentences; one batch of this size takes some 100 ms of one 
 
 # Lines about the document itself: the heading above them is not what they speak of.
 _METADATA = re.compile(r"(?i:(?:last )?(?:updated|modified|reviewed|changed)\b|version\b|owner\b)")
-
-_MONTH = (
-    r"jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|"
-    r"sep(?:tember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?"
-)
-_DAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)days?"
-_NUMBER_WORD = (
-    r"one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|forty|fifty|"
-    r"sixty|seventy|eighty|ninety|hundred|thousand|million|billion|half|third|quarter|dozen|once|"
-    r"twice|single|double|both"
-)
-_PERIOD = r"seconds?|minutes?|hours?|days?|weeks?|months?|years?|decades?|centur(?:y|ies)"
-# What an answer of the asked kind must contain: a question that matches the first pattern expects
-# a sentence that matches the second.
-_CUES = tuple(
-    (re.compile(asked, re.IGNORECASE), re.compile(expected))
-    for asked, expected in (
-        (
-            r"\bhow long\b|\bhow often\b|\bhow (?:soon|old)\b",
-            rf"(?i:\b(?:{_PERIOD}|daily|weekly|monthly|yearly|annually|quarterly)\b)",
-        ),
-        (
-            r"\bhow (?:many|much|far|tall|large|big|high|deep|fast)\b|\bpercent|\bwhat "
-            r"(?:\w+ ){0,2}(?:number|amount|rate|price|cost|budget|limit|size|total|population)\b",
-            rf"\d|(?i:\b(?:{_NUMBER_WORD}|no|none|several|majority)\b)",
-        ),
-        (
-            r"\bwhen\b|\bwhat (?:\w+ )?(?:year|date|day|month|century|decade|time)\b|"
-            r"\b(?:which|in what|what) (?:\w+ )?(?:year|century|decade|month|day)\b",
-            rf"\d{{3,4}}|\d(?:st|nd|rd|th)\b|(?i:\b(?:{_MONTH}|{_DAY}|{_PERIOD})\b)|\d\s?(?:am|pm|:)",
-        ),
-        (r"\bwho(?:m|se)?\b", r"(?<=\s)[A-Z][\w-]+|^[A-Z][\w-]+ (?:[A-Z]|(?:was|is|had|and)\b)"),
-        (
-            r"\bwhere\b|\b(?:what|which) (?:city|country|state|place|region|town|location)\b",
-            r"(?<=\s)[A-Z][\w-]+|(?i:\b(?:at|in|on|near|from|under)\b)|@|/",
-        ),
-        (r"\bwhy\b", r"(?i:\b(?:because|since|due|so that|in order|to|for|reason|as)\b)"),
-    )
-)
 
 
 @dataclass(frozen=True)
@@ -182,7 +144,7 @@ def _features(
     passages: Sequence[Passage],
 ) -> list[tuple[float, ...]]:
     pairs = set(pairwise(asked))
-    expected = [cue for pattern, cue in _CUES if pattern.search(question)]
+    expected = expected_cues(question)
     titles = [set(stems(f"{p.title} {p.heading} {_stem_of(p.filename)}")) for p in passages]
     best_in_passage = [0.0] * len(passages)
     for c in candidates:

@@ -353,6 +353,14 @@ INDEX_MEMORY_BYTES = env.integer("INDEX_MEMORY_BYTES", 2 * 1024**3, minimum=0)
 INDEX_LOAD_TIMEOUT_S = env.number("INDEX_LOAD_TIMEOUT_S", 30.0, minimum=0.1)
 LEXICAL_INDEXES = {"sqlite": "rag.index.sqlite_fts.SqliteFtsIndex"}
 LEXICAL_INDEX = env.choice("LEXICAL_INDEX", "sqlite", list(LEXICAL_INDEXES))
+# A model that reads question and passage together, as the last stage of a search: the folder or
+# the name of a sentence-transformers CrossEncoder; empty: none. It judges so many passages.
+RERANKERS = {
+    "cross-encoder": "rag.reranker.cross_encoder.CrossEncoderReranker",
+    "fake": "rag.reranker.fake.FakeReranker",
+}
+RERANKER_MODEL = env.text("RERANKER_MODEL")
+RERANKER_CANDIDATES = env.integer("RERANKER_CANDIDATES", 20, minimum=1)
 
 # --- overload -----------------------------------------------------------------------------------
 # Of each process: so many at once, so many waiting, each so many seconds; what is more is refused

@@ -186,8 +186,33 @@ class LexicalIndex(ABC):
         """Remove what is kept of an organization that goes, whose chunks are gone already."""
 
     @abstractmethod
-    def search(self, query: str, *, k: int, state: OrganizationIndex, within: Scope) -> list[Hit]:
-        """Return the k chunks that match best (BM25), best first; `within` as in VectorIndex."""
+    def search(
+        self,
+        query: str,
+        *,
+        k: int,
+        state: OrganizationIndex,
+        within: Scope,
+        also: Sequence[str] = (),
+        phrases: Sequence[str] = (),
+    ) -> list[Hit]:
+        """Return the k chunks that match best (BM25), best first; `within` as in VectorIndex.
+
+        Args:
+            also: further words or short phrases that match, such as another spelling of a number.
+            phrases: words that have to stand in a chunk, its title or its heading, in this order.
+        """
+
+    @abstractmethod
+    def rarity(self, query: str, *, state: OrganizationIndex) -> dict[str, float]:
+        """Return how much each word of a query tells: few of the organization's chunks have it."""
+
+    @abstractmethod
+    def corrections(self, query: str, *, state: OrganizationIndex, within: Scope) -> dict[str, str]:
+        """Return what words of a query that `within` does not hold may have been meant to be.
+
+        SECURITY: only words that `within` holds are returned.
+        """
 
     @abstractmethod
     def rebuild(self, organization_id: uuid.UUID) -> None:

@@ -5,10 +5,8 @@ one organization's results would change with another's documents.
 """
 
 import re
-import threading
 import uuid
-from collections import OrderedDict
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 
 from django.db import connection
 
@@ -16,16 +14,16 @@ from documents.models import DocumentChunk
 from rag.index.base import Hit, IndexHealth, LexicalIndex
 from rag.index.scope import Scope
 from rag.index.sqlite_fts_table import FtsTable
+from rag.index.sqlite_fts_words import MOST_COUNTED, Frequencies, allowed_rows, corrections
 from rag.models import OrganizationIndex
+from rag.spelling import may_be_misspelt
 from rag.words import STOP_WORDS
 
 # Rows that a query may rank. FTS5 scores every row that matches, at about a microsecond each, so
 # words are added from the rarest on until their rows are this many; the rest would add little.
 # On SciFact (20k chunks, long claims): nDCG@10 0.687 without a limit, 0.683 with 8,000, 0.672 with
 # 4,000, for 13, 10 and 6 ms.
-ROW_BUDGET = 8_000
-# Up to so many documents, the scope's chunks are listed beforehand.
-FEW_DOCUMENTS = 50
+ROW_BUDGET = MOST_COUNTED
 # Most words of a question that are looked up at all.
 MAX_WORDS = 48
 # How many keys of each kind of fault are named.
@@ -39,7 +37,7 @@ class SqliteFtsIndex(LexicalIndex):
     """FTS5 with Porter stems, in the database of the rows and so in their transaction."""
 
     def __init__(self) -> None:
-        self._frequencies = _FrequencyCache()
+        self._frequencies = Frequencies()
 
     def add(self, organization_id: uuid.UUID, chunks: Sequence[DocumentChunk], title: str) -> None:
         FtsTable(organization_id).ensure().insert(chunks, title)
@@ -51,15 +49,41 @@ class SqliteFtsIndex(LexicalIndex):
     def discard(self, organization_id: uuid.UUID) -> None:
         FtsTable(organization_id).discard()
 
-    def search(self, query: str, *, k: int, state: OrganizationIndex, within: Scope) -> list[Hit]:
+    def search(
+        self,
+        query: str,
+        *,
+        k: int,
+        state: OrganizationIndex,
+        within: Scope,
+        also: Sequence[str] = (),
+        phrases: Sequence[str] = (),
+    ) -> list[Hit]:
         words = _words(query)
-        if not words or not within:
+        others = [" ".join(_WORD.findall(other)) for other in also]
+        required = [" ".join(_WORD.findall(phrase)) for phrase in phrases]
+        if not words or not within or not all(required):
             return []
         table = FtsTable(state.pk).ensure().name
-        match = self._match(table, state.token, words)
+        match = self._match(table, state.token, words, others)
+        if required:
+            match = " AND ".join(f'"{phrase}"' for phrase in required)
         if match is None:
             return []
         return _best(table, match, k, within)
+
+    def rarity(self, query: str, *, state: OrganizationIndex) -> dict[str, float]:
+        table = FtsTable(state.pk).ensure().name
+        return self._frequencies.rarity(table, state.token, _words(query))
+
+    def corrections(self, query: str, *, state: OrganizationIndex, within: Scope) -> dict[str, str]:
+        possible = set(may_be_misspelt(query))
+        words = [word for word in _words(query) if word in possible]
+        if not words or not within:
+            return {}
+        table = FtsTable(state.pk).ensure().name
+        counts = self._frequencies.get(table, state.token, words)
+        return corrections(table, words, counts, within)
 
     def rebuild(self, organization_id: uuid.UUID) -> None:
         FtsTable(organization_id).ensure().replace_by_new()
@@ -98,10 +122,12 @@ class SqliteFtsIndex(LexicalIndex):
         if not (table.is_sound() and table.has_its_words()):
             table.replace_by_new()
 
-    def _match(self, table: str, token: uuid.UUID, words: list[str]) -> str | None:
+    def _match(
+        self, table: str, token: uuid.UUID, words: list[str], others: Sequence[str] = ()
+    ) -> str | None:
         """Return the FTS5 expression for the words worth looking up; None when no row has any."""
-        counts = self._frequencies.get(table, token, words)
-        known = sorted((word for word in words if counts[word]), key=lambda word: counts[word])
+        counts = self._frequencies.get(table, token, [*words, *others])
+        known = sorted((one for one in counts if counts[one]), key=lambda one: counts[one])
         if not known:
             return None
         chosen, rows = [known[0]], counts[known[0]]
@@ -113,47 +139,13 @@ class SqliteFtsIndex(LexicalIndex):
         # When even the rarest word stands in very many rows, those that have the rarest ones
         # together are few enough.
         joint = counts[known[0]] > ROW_BUDGET
-        quoted = [f'"{word}"' for word in (known[:4] if joint else chosen)]
+        quoted = [f'"{one}"' for one in ([w for w in known if w in words][:4] if joint else chosen)]
         return (" AND " if joint else " OR ").join(quoted)
-
-
-class _FrequencyCache:
-    """In how many chunks a word stands, remembered until the index changes."""
-
-    def __init__(self, tables: int = 256) -> None:
-        self._tables = tables
-        self._counts: OrderedDict[str, tuple[uuid.UUID, dict[str, int]]] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, table: str, token: uuid.UUID, words: Sequence[str]) -> dict[str, int]:
-        with self._lock:
-            cached_token, counts = self._counts.pop(table, (token, {}))
-            if cached_token != token:
-                counts = {}
-            self._counts[table] = (token, counts)
-            while len(self._counts) > self._tables:
-                self._counts.popitem(last=False)
-            unknown = [word for word in words if word not in counts]
-        fresh = {word: _rows_with(table, word) for word in unknown}
-        with self._lock:
-            counts.update(fresh)
-            return {word: counts[word] for word in words}
-
-
-def _rows_with(table: str, word: str) -> int:
-    """Count the rows that have the word, up to one more than the budget."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {table} MATCH %s LIMIT %s)",  # noqa: S608
-            [f'"{word}"', ROW_BUDGET + 1],
-        )
-        count: int = cursor.fetchone()[0]
-        return count
 
 
 def _best(table: str, match: str, k: int, within: Scope) -> list[Hit]:
     """Walk down the ranking until k rows of the scope are found or no row is left."""
-    column, allowed = _allowed(within)
+    column, allowed = allowed_rows(within)
     sql = (
         f"SELECT rowid, rank, {column} FROM {table} WHERE {table} MATCH %s "  # noqa: S608
         f"AND rank MATCH 'bm25({WEIGHTS})' ORDER BY rank"
@@ -165,18 +157,6 @@ def _best(table: str, match: str, k: int, within: Scope) -> list[Hit]:
             # FTS5 ranks are lower for better.
             found += [Hit(key, -rank) for key, rank, value in rows if value in allowed]
     return found[:k]
-
-
-def _allowed(within: Scope) -> tuple[str, Set[object]]:
-    """Return the column that tells whether a row is in the scope, and the values that are.
-
-    Reading a row's document costs more than ranking it. Few documents have few chunks, whose keys
-    the ranking brings anyhow; and with few documents most of the ranking has to be walked.
-    """
-    if len(within.keys) > FEW_DOCUMENTS:
-        return "document", within.keys
-    chunks = DocumentChunk.objects.filter(document__in=within.documents)
-    return "rowid", set(chunks.order_by().values_list("pk", flat=True))
 
 
 def _words(query: str) -> list[str]:

@@ -30,9 +30,11 @@ from rag.llm.base import ChatModel, ModelUnavailable
 from rag.llm.metering import MeteredCall
 from rag.llm.registry import get_chat_model
 from rag.models import Message
+from rag.questions import not_found, passages_wanted
 from rag.retrieval import retrieve
 from rag.services.call_budgets import reserve_call
 from rag.services.sources import are_readable, found_sources, keep_sources, message_sources
+from rag.services.turn_failures import explain
 from rag.services.turn_records import (
     OpenTurn,
     Settlement,
@@ -66,8 +68,6 @@ __all__ = [
 ]
 
 logger = getLogger("knowledge.chat")
-
-_UNFORESEEN = "Something went wrong while answering. Try again; if it stays, tell an administrator."
 
 
 def _limits() -> Limits:
@@ -157,20 +157,11 @@ async def stream_turn(
         yield TurnFailed(error.code, error.message, error.retry_after_s, status)
     except Exception as error:
         # The stream edge: its reader must learn that it ended, and the row must not stay open.
-        failed = _explain(error, message_id)
+        failed = explain(error, message_id)
         await writer.settle(Message.Status.FAILED, failed.message)
         yield failed
     else:
         yield TurnDone(message_id)
-
-
-def _explain(error: Exception, message_id: uuid.UUID) -> TurnFailed:
-    """Say what a database that is busy means; whatever else it was goes to the log."""
-    known = failures.explain(error)
-    if known is not None:
-        return TurnFailed(known.code, known.message, known.retry_after_s)
-    logger.error("chat_failed", extra={"message_id": str(message_id)}, exc_info=error)
-    return TurnFailed("error", _UNFORESEEN)
 
 
 async def _open(user: User, message_id: uuid.UUID) -> OpenTurn | None:
@@ -194,7 +185,7 @@ class _Writer:
         self.model: ChatModel | None = None
         self.condense: MeteredCall | None = None
         self.stream: AnswerStream | None = None
-        self.greeting = ""
+        self.line = ""  # what is said without asking a model
         self.answer: Answer | None = None
         self.searched = ""
         self.timings: dict[str, int] = {}
@@ -204,11 +195,9 @@ class _Writer:
 
     async def events(self) -> AsyncGenerator[TurnEvent, None]:
         """Understand the question, search, and let the model answer."""
-        greeting = reply_to_greeting(self.turn.question)
-        if greeting:
-            self.greeting = greeting
-            yield SourcesFound(())
-            yield TokenArrived(greeting)
+        if greeting := reply_to_greeting(self.turn.question):
+            for event in self._say(greeting):
+                yield event
             return
         async with answer_gate.entered_by_task(), aclosing(self._answer()) as events:
             async for event in events:
@@ -223,16 +212,20 @@ class _Writer:
         found = await sync_to_async(retrieve)(
             user=user,
             query=self.searched,
-            top_k=self.top_k,
+            top_k=passages_wanted(self.searched, usual=self.top_k, most=settings.MAX_TOP_K),
             narrowing=self.turn.narrowing,
         )
         self.timings["retrieve"] = round(found.took_ms)
         self.embedded = found.embedded
+        if found.missing_phrases:
+            for event in self._say(not_found(found.missing_phrases)):
+                yield event
+            return
         kept = await sync_to_async(keep_sources)(
             message=message, user=user, passages=found.passages
         )
         self.stream = AnswerStream(
-            question=self.searched,
+            question=found.searched,
             passages=kept,
             model=self.model,
             prompt=setup.answer_prompt,
@@ -254,6 +247,10 @@ class _Writer:
         began = time.monotonic()
         self.answer = await self.stream.conclude()
         self._note("check", began)
+
+    def _say(self, line: str) -> tuple[TurnEvent, ...]:
+        self.line = line
+        return SourcesFound(()), TokenArrived(line)
 
     def _note(self, stage: str, since: float) -> None:
         """Keep how long a stage has taken; the last word of a stage that repeats counts."""
@@ -281,7 +278,7 @@ class _Writer:
         await asyncio.shield(self.settling)
 
     def _settlement(self, status: str, error_message: str) -> Settlement:
-        answer = self.answer or Answer(self.greeting)
+        answer = self.answer or Answer(self.line)
         if self.stream is not None and self.answer is None:
             answer = self.stream.so_far()
         of_answer = (self.stream.call, self.stream.judging) if self.stream else ()

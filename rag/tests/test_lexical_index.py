@@ -5,7 +5,7 @@ from django.db import connection
 
 from documents.models import Document
 from documents.services import delete_documents
-from rag.index import sqlite_fts
+from rag.index import sqlite_fts, sqlite_fts_words
 from rag.index.scope import Scope
 from rag.index.sqlite_fts import SqliteFtsIndex
 from rag.index.sqlite_fts_table import FtsTable
@@ -69,7 +69,7 @@ def test_a_removed_or_replaced_document_is_not_found(owner, admin):
 def test_the_scope_limits_the_search_however_many_better_matches_lie_outside(
     owner, few, monkeypatch
 ):
-    monkeypatch.setattr(sqlite_fts, "FEW_DOCUMENTS", few)
+    monkeypatch.setattr(sqlite_fts_words, "FEW_DOCUMENTS", few)
     for number in range(20):
         published(owner, f"expense expense {number}")
     wanted = published(owner, "one expense in a much longer text than all of the others have")

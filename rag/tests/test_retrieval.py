@@ -6,7 +6,8 @@ from accounts.models import Membership
 from documents.models import Document
 from documents.services import delete_documents
 from knowledge.lib.errors import InvalidInput, Unprocessable
-from rag import retrieval
+from rag import search
+from rag.fusion import fuse
 from rag.index.base import Hit
 from rag.index.scope import Scope
 from rag.retrieval import retrieve
@@ -81,8 +82,14 @@ def test_hits_are_read_back_by_permission_even_when_an_index_is_wrong(
             keys = Document.objects.values_list("chunks", flat=True)
             return [Hit(key, 1.0) for key in keys]
 
-    monkeypatch.setattr(retrieval, "get_vector_index", Leaking)
-    monkeypatch.setattr(retrieval, "get_lexical_index", Leaking)
+        def corrections(self, *_args, **_kwargs):
+            return {}
+
+        def rarity(self, *_args, **_kwargs):
+            return {}
+
+    monkeypatch.setattr(search, "get_vector_index", Leaking)
+    monkeypatch.setattr(search, "get_lexical_index", Leaking)
     assert found(colleague) == {"budget of everybody", "budget private to colleague"}
 
 
@@ -107,18 +114,18 @@ def test_ranks_count_from_one_and_scores_fall(owner):
 
 
 def test_what_stands_high_in_both_indexes_comes_first():
-    fused = retrieval.fuse([Hit(1, 0.9), Hit(2, 0.8)], [Hit(2, 7.0), Hit(3, 5.0)])
+    fused = fuse([Hit(1, 0.9), Hit(2, 0.8)], [Hit(2, 7.0), Hit(3, 5.0)])
     assert [hit.chunk_id for hit in fused] == [2, 3, 1]
     assert [hit.similarity for hit in fused] == [0.8, None, 0.9]
 
 
 def test_scores_are_weighed_as_shares_of_the_best_of_their_index():
-    fused = retrieval.fuse([Hit(1, 0.8), Hit(2, 0.6)], [Hit(2, 5.0), Hit(3, 4.0)])
+    fused = fuse([Hit(1, 0.8), Hit(2, 0.6)], [Hit(2, 5.0), Hit(3, 4.0)])
     assert {hit.chunk_id: hit.score for hit in fused} == pytest.approx(
         {1: 0.5, 2: 0.375 + 0.5, 3: 0.375 + 0.4}
     )
-    assert retrieval.fuse([], []) == []
-    [alone] = retrieval.fuse([Hit(1, -0.2)], [])
+    assert fuse([], []) == []
+    [alone] = fuse([Hit(1, -0.2)], [])
     assert alone.score == 0.0
 
 

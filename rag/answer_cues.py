@@ -1,0 +1,48 @@
+"""What an answer of the asked kind must contain: a number, a date, a name, an address."""
+
+import re
+
+_MONTH = (
+    r"jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|"
+    r"sep(?:tember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?"
+)
+_DAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)days?"
+_NUMBER_WORD = (
+    r"one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|forty|fifty|"
+    r"sixty|seventy|eighty|ninety|hundred|thousand|million|billion|half|third|quarter|dozen|once|"
+    r"twice|single|double|both"
+)
+_PERIOD = r"seconds?|minutes?|hours?|days?|weeks?|months?|years?|decades?|centur(?:y|ies)"
+# A question that matches the first pattern expects a sentence that matches the second.
+_CUES = tuple(
+    (re.compile(asked, re.IGNORECASE), re.compile(expected))
+    for asked, expected in (
+        (
+            r"\bhow long\b|\bhow often\b|\bhow (?:soon|old)\b",
+            rf"(?i:\b(?:{_PERIOD}|daily|weekly|monthly|yearly|annually|quarterly)\b)",
+        ),
+        (
+            r"\bhow (?:many|much|far|tall|large|big|high|deep|fast)\b|\bpercent|\b(?:what|which) "
+            r"(?:\w+ ){0,2}(?:number|amount|rate|price|cost|budget|limit|size|total|population)\b",
+            rf"\d|(?i:\b(?:{_NUMBER_WORD}|no|none|several|majority)\b)",
+        ),
+        (
+            r"\bwhen\b|\bwhat (?:\w+ )?(?:year|date|day|month|century|decade|time)\b|"
+            r"\b(?:which|in what|what) (?:\w+ )?(?:year|century|decade|month|day)\b",
+            rf"\d{{3,4}}|\d(?:st|nd|rd|th)\b|(?i:\b(?:{_MONTH}|{_DAY}|{_PERIOD})\b)|\d\s?(?:am|pm|:)",
+        ),
+        (r"\bwho(?:m|se)?\b", r"(?<=\s)[A-Z][\w-]+|^[A-Z][\w-]+ (?:[A-Z]|(?:was|is|had|and)\b)"),
+        (
+            r"\bwhere\b|\b(?:what|which) (?:city|country|state|place|region|town|location)\b",
+            r"(?<=\s)[A-Z][\w-]+|(?i:\b(?:at|in|on|near|from|under)\b)|@|/",
+        ),
+        (r"\be-?mail address|\b(?:what|which) (?:\w+ )?e-?mail\b", r"\S@\S"),
+        (r"\b(?:phone|telephone|mobile|fax) number|\bwhat number\b", r"\d[\d\s()/.-]{4,}\d"),
+        (r"\bwhy\b", r"(?i:\b(?:because|since|due|so that|in order|to|for|reason|as)\b)"),
+    )
+)
+
+
+def expected_cues(question: str) -> list[re.Pattern[str]]:
+    """Return what a sentence that answers should match; empty where nothing can be told."""
+    return [expected for asked, expected in _CUES if asked.search(question)]

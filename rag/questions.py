@@ -1,0 +1,129 @@
+"""What is asked: quoted phrases, lists, comparisons, and what of a long text is the question."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from documents.sentences import sentences
+
+Kind = Literal["plain", "list", "comparison"]
+
+# From here on, an embedding of the whole text would say little of what it asks.
+LONG = 600
+_LONGEST_PHRASE = 200
+
+_QUOTED = re.compile(
+    '"([^"]+)"|\u201c([^\u201c\u201d]+)[\u201d\u201c]|\u201e([^\u201e\u201c\u201d]+)[\u201c\u201d]|\u00ab([^\u00ab\u00bb]+)\u00bb'
+)
+_POLITE = r"(?:(?:please|can you|could you|would you|i need you to|i want you to)\s+)*"
+_LIST = re.compile(
+    rf"{_POLITE}(?:"
+    r"list\b|enumerate\b|"
+    r"(?:name|show|tell|give|find)\s+(?:me\s+|us\s+)?(?:all|every|each|a list)\b|"
+    r"what\s+are\s+(?:all|the\s+(?:different|various))\b|which\s+(?:\w+\s+)?are\s+there\b|"
+    r"(?:what|which)\s+(?:\w+\s+){0,3}do\s+we\s+have\b"
+    r")",
+    re.IGNORECASE,
+)
+_A_AND_B = r"(?P<a>.+?)\s+(?:and|with|to|against|versus|vs\.?|or)\s+(?P<b>.+)"
+_COMPARISONS = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        rf"{_POLITE}compare\s+{_A_AND_B}",
+        r"(?P<before>.*?)\bdifferences?\s+between\s+(?P<a>.+?)\s+and\s+(?P<b>.+)",
+        r"how\s+(?:do|does|is|are)\s+(?P<a>.+?)\s+(?:differ|different)\s+from\s+(?P<b>.+)",
+        r"(?:what\s+is\s+|how\s+(?:does|do|is|are)\s+)?(?P<a>.+?)\s+(?:in\s+comparison|compares?d?)\s+"
+        r"(?:to|with)\s+(?P<b>.+)",
+        r"(?P<a>.+?)\s+(?:versus|vs\.?)\s+(?P<b>.+)",
+    )
+)
+_PREPOSITION = re.compile(r"\s(?:in|for|of|at|on|from|by|under|during|between)\s", re.IGNORECASE)
+_BEGINS_WITH_PREPOSITION = re.compile(r"(in|for|of|at|on|from|by|under|during)\s", re.IGNORECASE)
+_FEW_WORDS = 3
+_MORE = 2
+_ENDS = " \t\n?.!,;:"
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question, understood as far as searching needs.
+
+    Attributes:
+        text: as it was asked.
+        kind: what kind of answer it wants.
+        phrases: what it quotes; these words have to stand in what is found.
+        subjects: what is searched, each on its own: two for a comparison, else the focus.
+    """
+
+    text: str
+    kind: Kind = "plain"
+    phrases: tuple[str, ...] = ()
+    subjects: tuple[str, ...] = ()
+
+
+def understand(text: str) -> Question:
+    """Return what is asked; a text without any sign of more is a plain question."""
+    phrases = _phrases(text)
+    subjects = _compared(text)
+    if subjects:
+        return Question(text, "comparison", phrases, subjects)
+    kind: Kind = "list" if _LIST.match(text.strip()) else "plain"
+    return Question(text, kind, phrases, (_focus(text),))
+
+
+def _phrases(text: str) -> tuple[str, ...]:
+    found = (
+        " ".join(next(filter(None, match.groups())).split()) for match in _QUOTED.finditer(text)
+    )
+    wanted = (phrase.strip(_ENDS) for phrase in found if len(phrase) <= _LONGEST_PHRASE)
+    return tuple(dict.fromkeys(phrase for phrase in wanted if phrase))
+
+
+def _compared(text: str) -> tuple[str, ...]:
+    """Return the two sides of a comparison, each with the words that they share; or nothing."""
+    if len(text) > LONG:
+        return ()
+    said = " ".join(text.split()).strip(_ENDS)
+    for pattern in _COMPARISONS:
+        if match := pattern.fullmatch(said):
+            a, b = match["a"].strip(_ENDS), match["b"].strip(_ENDS)
+            if a and b:
+                return _completed(a, b)
+    return ()
+
+
+def _completed(a: str, b: str) -> tuple[str, str]:
+    """Put in what one side leaves to the other: "leave in France" and "Spain"."""
+    of_a, of_b = _PREPOSITION.search(f" {a} "), _PREPOSITION.search(f" {b} ")
+    opening = _BEGINS_WITH_PREPOSITION.match(b)
+    if of_a and opening:
+        return a, f"{a[: of_a.start()].strip()} {b}"
+    if of_a and not of_b and len(b.split()) <= _FEW_WORDS:
+        return a, f"{a[: of_a.end() - 1].strip()} {b}"
+    if of_b and not of_a and len(a.split()) <= _FEW_WORDS:
+        return f"{a} {b[of_b.start() :].strip()}", b
+    return a, b
+
+
+def _focus(text: str) -> str:
+    """Return the text, or of a long one the sentences that ask, where there are any."""
+    if len(text) <= LONG:
+        return text
+    asking = [text[start:end] for start, end in sentences(text) if text[end - 1] == "?"]
+    return " ".join(asking)[-LONG:] if asking else text
+
+
+def passages_wanted(text: str, *, usual: int, most: int) -> int:
+    """Return how many passages the answer should rest on: a list or a comparison needs more."""
+    return usual if understand(text).kind == "plain" else max(usual, min(_MORE * usual, most))
+
+
+def not_found(phrases: Sequence[str]) -> str:
+    """Say that nothing holds what the question quotes."""
+    quoted = " and ".join(f"\u201c{phrase}\u201d" for phrase in phrases)
+    together = " together" if len(phrases) > 1 else ""
+    return (
+        f"I don't know: no document that you can read has a passage with {quoted}{together}. "
+        "Without the quotation marks I look for similar words too."
+    )

@@ -1,0 +1,92 @@
+import pytest
+
+from rag.questions import LONG, not_found, passages_wanted, understand
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "What is the notice period?",
+        "insurance",
+        "Urlaubstage pro Jahr",
+        "vs",
+        "compare",
+        "and?",
+        "?",
+    ],
+)
+def test_an_ordinary_question_is_searched_as_it_is(text):
+    question = understand(text)
+    assert (question.kind, question.phrases, question.subjects) == ("plain", (), (text,))
+
+
+@pytest.mark.parametrize(
+    ("text", "phrases"),
+    [
+        ('Where is "bring your own device" described?', ("bring your own device",)),
+        ("Where is \u201cnet   30 days\u201d written?", ("net 30 days",)),
+        ("\u201eKurze Wege\u201c und \u00abvoil\u00e0\u00bb", ("Kurze Wege", "voil\u00e0")),
+        ('an 5" screen', ()),
+        ('""', ()),
+    ],
+)
+def test_what_stands_in_quotation_marks_is_an_exact_phrase(text, phrases):
+    assert understand(text).phrases == phrases
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "List all public holidays",
+        "please list the offices",
+        "Name every tool that we pay for",
+        "Show me all policies about travel",
+        "What are the different kinds of leave?",
+        "Which offices do we have?",
+    ],
+)
+def test_whoever_wants_a_list_gets_more_passages(text):
+    assert understand(text).kind == "list"
+    assert passages_wanted(text, usual=8, most=50) == 16
+    assert passages_wanted(text, usual=8, most=10) == 10
+
+
+def test_an_ordinary_question_gets_the_usual_passages():
+    assert passages_wanted("Who signs contracts?", usual=8, most=50) == 8
+
+
+@pytest.mark.parametrize(
+    ("text", "sides"),
+    [
+        ("Compare annual leave and sick leave", ("annual leave", "sick leave")),
+        ("What is the difference between a P0 and a P1 issue?", ("a P0", "a P1 issue")),
+        ("How does unpaid leave differ from a sabbatical?", ("unpaid leave", "a sabbatical")),
+        ("laptops vs. desktops for engineers", ("laptops for engineers", "desktops for engineers")),
+        (
+            "compare parental leave in France and Spain",
+            ("parental leave in France", "parental leave in Spain"),
+        ),
+        ("compare leave in France with in Spain", ("leave in France", "leave in Spain")),
+    ],
+)
+def test_a_comparison_is_searched_for_both_sides_each_with_what_they_share(text, sides):
+    question = understand(text)
+    assert (question.kind, question.subjects) == ("comparison", sides)
+
+
+@pytest.mark.parametrize("text", ["How do I compare two branches?", "Is it safe and fast?"])
+def test_comparing_as_a_subject_is_no_comparison(text):
+    assert understand(text).kind == "plain"
+
+
+def test_of_a_long_text_the_sentences_that_ask_are_searched():
+    story = "I have been here for three years and travel a lot. " * 20
+    question = understand(f"{story}How many days may I work from abroad? {story}")
+    assert question.subjects == ("How many days may I work from abroad?",)
+    assert understand(story).subjects == (story,)
+    assert len(story) > LONG
+
+
+def test_a_phrase_that_nothing_holds_is_named():
+    assert "\u201cblue moon\u201d" in not_found(["blue moon"])
+    assert not_found(["a", "b"]).startswith("I don't know")

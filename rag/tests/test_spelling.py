@@ -1,0 +1,72 @@
+import pytest
+
+from documents.models import Document
+from rag.index.registry import get_lexical_index
+from rag.index.scope import Scope
+from rag.index.versions import get_state
+from rag.retrieval import retrieve
+from rag.spelling import MOST_MISSPELT, one_edit_away, with_corrections
+from rag.tests.library import published
+
+
+def corrections(user, text):
+    scope = Scope(Document.objects.visible_to(user))
+    state = get_state(user.organization_id)
+    return get_lexical_index().corrections(text, state=state, within=scope)
+
+
+@pytest.mark.parametrize(
+    ("slip", "meant"),
+    [("vaccation", "vacat"), ("parentel", "parent"), ("recieve", "receiv"), ("budgt", "budget")],
+)
+def test_one_slip_of_the_keyboard_leads_to_the_word(slip, meant):
+    assert meant in one_edit_away(slip)
+
+
+def test_short_words_are_not_guessed_at():
+    assert one_edit_away("cat") == {}
+
+
+def test_words_are_exchanged_whole():
+    assert with_corrections("Budgt, budgts", {"budgt": "budget"}) == "budget, budgts"
+
+
+@pytest.mark.django_db
+def test_a_misspelt_word_is_found(owner):
+    published(owner, "Everybody has thirty days of vacation a year.")
+    published(owner, "The canteen opens at noon.")
+    found = retrieve(user=owner, query="vaccation", top_k=1)
+    assert found.passages[0].content.startswith("Everybody")
+    assert found.searched == "vacation"
+    assert found.query == "vaccation"
+
+
+@pytest.mark.django_db
+def test_a_word_that_the_documents_hold_is_never_corrected(owner):
+    published(owner, "The planes land here. The plants grow.")
+    assert corrections(owner, "planes plants canteen") == {}
+
+
+@pytest.mark.django_db
+def test_only_words_of_documents_that_the_person_may_read_are_offered(owner, colleague, outsider):
+    published(owner, "The zeppelin project is secret.")
+    published(outsider, "Our budget is secret.")
+    published(colleague, "The canteen opens at noon.")
+    assert corrections(owner, "zepelin") == {"zepelin": "zeppelin"}
+    assert corrections(colleague, "zepelin") == {}
+    assert corrections(colleague, "budgt") == {}
+
+
+@pytest.mark.django_db
+def test_a_word_of_others_alone_is_as_unknown_as_one_of_nobody(owner, colleague):
+    published(owner, "The zeppelim project is secret.")
+    published(colleague, "A zeppelin flew over the canteen.")
+    assert corrections(colleague, "zeppelim") == {"zeppelim": "zeppelin"}
+
+
+@pytest.mark.django_db
+def test_a_text_in_another_language_is_left_alone(owner):
+    published(owner, "We are here with them in the house; she was born then.")
+    words = "wirr binn hierr mitt denn hausen"
+    assert len(words.split()) > MOST_MISSPELT
+    assert corrections(owner, words) == {}

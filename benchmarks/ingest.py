@@ -69,8 +69,9 @@ def _measure(
     name: str, files: Files, rounds: int, embed: Callable[[list[str]], object]
 ) -> dict[str, float]:
     from documents.models import Document, DocumentChunk
+    from rag.chunk_vectors import chunk_text
     from rag.embedding.registry import get_embedder
-    from rag.embedding.texts import ChunkText, embedding_text
+    from rag.embedding.texts import embedding_text
     from rag.ingestion import ingest_waiting
 
     embedder = get_embedder()
@@ -85,10 +86,7 @@ def _measure(
         ingest_waiting(seconds=3600)
         seconds = time.perf_counter() - started
         new = DocumentChunk.objects.exclude(pk__in=before).select_related("document")
-        texts = [
-            embedding_text(embedder, ChunkText(c.document.display_title, c.heading, c.text))
-            for c in new
-        ]
+        texts = [embedding_text(embedder, chunk_text(c.document, c)) for c in new]
         started = time.perf_counter()
         embed(texts)
         raw_seconds = time.perf_counter() - started

@@ -1,5 +1,6 @@
 """The vectors of chunks: none is computed that the organization has, and no word is left out."""
 
+import re
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,7 +10,7 @@ from django.db.models import Min
 
 from documents.chunking import Chunk, chunk_pages
 from documents.extraction.base import ExtractedPage
-from documents.models import DocumentChunk
+from documents.models import Document, DocumentChunk
 from rag.embedding.base import Embedder, Vector, Vectors
 from rag.embedding.registry import get_embedder
 from rag.embedding.texts import ChunkText, embedding_text, text_digest
@@ -18,7 +19,27 @@ from rag.models import ChunkEmbedding
 # How far a stored length may be from 1; a vector that is spoilt is not taken over.
 _UNIT_TOLERANCE = 1e-3
 
+_NAME_WORD = re.compile(r"[^\W\d_]{3,}")
+
 _Key = tuple[uuid.UUID, bytes]
+
+
+def chunk_text(document: Document, chunk: Chunk | DocumentChunk) -> ChunkText:
+    """Return a chunk with what stands above it in its document."""
+    return ChunkText(title_of(document), chunk.heading, chunk.text)
+
+
+def title_of(document: Document) -> str:
+    """Return the title that its chunks are embedded with.
+
+    A file name is none unless it has several words, or some letters that are written without
+    spaces: with names like "scan 12" above every chunk, paragraphs of an encyclopedia were found
+    less well (nDCG@10 by meaning 0.790 instead of 0.806).
+    """
+    words = _NAME_WORD.findall(document.display_title)
+    if document.title or len(words) > 1 or any(not word.isascii() for word in words):
+        return document.display_title
+    return ""
 
 
 @dataclass(frozen=True)
@@ -98,14 +119,12 @@ def embed(wanted: Sequence[Wanted], model: str) -> Embedded:
     return Embedded(vectors, digests, [tokens.get(place, 0) for place in range(len(keys))])
 
 
-def fullness(model: str, title: str) -> Callable[[Sequence[Chunk]], list[float]]:
+def fullness(model: str, document: Document) -> Callable[[Sequence[Chunk]], list[float]]:
     """Return what tells how much of the model's limit each chunk of a document takes."""
     embedder = get_embedder(model)
 
     def measure(chunks: Sequence[Chunk]) -> list[float]:
-        return _fullness(
-            embedder, [ChunkText(title, chunk.heading, chunk.text) for chunk in chunks]
-        )
+        return _fullness(embedder, [chunk_text(document, chunk) for chunk in chunks])
 
     return measure
 

@@ -18,10 +18,9 @@ from django.db import OperationalError, connection
 from documents import leases
 from documents.models import Document
 from knowledge.lib.faults import FaultPoint, passing
-from rag.chunk_vectors import Embedded, Wanted, embed
+from rag.chunk_vectors import Embedded, Wanted, chunk_text, embed
 from rag.document_failures import record_failure, request_of
 from rag.embedding.counting import counting
-from rag.embedding.texts import ChunkText
 from rag.fair_batches import Slice, Work
 from rag.heartbeat import Heartbeat
 from rag.publishing import Job, ModelChanged, publish_together
@@ -93,7 +92,7 @@ def _embedded(batch: Sequence[Slice]) -> Embedded:
     wanted = [
         Wanted(
             piece.job.document.organization_id,
-            ChunkText(piece.job.document.display_title, chunk.heading, chunk.text),
+            chunk_text(piece.job.document, chunk),
             piece.work.known,
         )
         for piece in batch

@@ -247,7 +247,7 @@ def read(lease: Lease) -> Job | None:
                 extracted.pages,
                 size=settings.CHUNK_SIZE,
                 overlap=settings.CHUNK_OVERLAP,
-                fullness=fullness(model, document.display_title),
+                fullness=fullness(model, document),
             )
             if len(chunks) > settings.MAX_DOCUMENT_CHUNKS:
                 raise _too_many_chunks()

@@ -12,9 +12,8 @@ from documents.querysets import DocumentChunkQuerySet
 from knowledge.lib.faults import FaultPoint, passing
 from rag import ledger
 from rag.change_leases import ChangeLease
-from rag.chunk_vectors import Embedded, Wanted, embed
+from rag.chunk_vectors import Embedded, Wanted, chunk_text, embed
 from rag.embedding.counting import counting
-from rag.embedding.texts import ChunkText
 from rag.index.versions import NO_DOCUMENT, get_state, record_changes
 from rag.models import ChunkEmbedding, ModelChange, OrganizationIndex, UsageRecord
 
@@ -47,10 +46,7 @@ def embed_chunks(chunks: Sequence[DocumentChunk], model: str) -> Embedded:
     """
     return embed(
         [
-            Wanted(
-                chunk.document.organization_id,
-                ChunkText(chunk.document.display_title, chunk.heading, chunk.text),
-            )
+            Wanted(chunk.document.organization_id, chunk_text(chunk.document, chunk))
             for chunk in chunks
         ],
         model,

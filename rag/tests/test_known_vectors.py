@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from documents.models import Document
 from documents.services import delete_documents, upload_document
 from rag import ingestion
-from rag.chunk_vectors import Wanted, embed
+from rag.chunk_vectors import Wanted, chunk_text, embed, title_of
 from rag.embedding.fake import FakeEmbedder
 from rag.embedding.registry import get_embedder
 from rag.embedding.texts import ChunkText, embedding_text, text_digest
@@ -48,9 +48,7 @@ def ingest(owner, *texts: str, filename: str = "guide.md") -> list[Document]:
 
 
 def wanted_of(document: Document) -> Wanted:
-    chunk = document.chunks.get()
-    text = ChunkText(document.display_title, chunk.heading, chunk.text)
-    return Wanted(document.organization_id, text)
+    return Wanted(document.organization_id, chunk_text(document, document.chunks.get()))
 
 
 def sections(*names: str) -> str:
@@ -154,6 +152,29 @@ def test_rows_of_earlier_versions_have_no_digest_and_are_left_alone(owner, fake)
     fake.history.clear()
     embed([wanted], "fake")
     assert fake.history == ["Thirty days."]
+
+
+@pytest.mark.parametrize(
+    ("title", "filename", "expected"),
+    [
+        ("Leave", "scan 1.pdf", "Leave"),
+        ("", "scan_0012.pdf", ""),
+        ("", "4983.txt", ""),
+        ("", "index.md", ""),
+        ("", "travel_expense-policy.pdf", "travel expense policy"),
+        ("", "差旅费报销制度.pdf", "差旅费报销制度"),
+    ],
+)
+def test_a_file_name_is_embedded_only_where_it_tells_something(title, filename, expected):
+    assert title_of(Document(title=title, filename=filename)) == expected
+
+
+def test_what_is_embedded_stands_below_title_and_headings_each_once(owner, fake):
+    text = "# Travel\n\n## Hotels\n\nBook early. " + "The limit is 90 euros a night. " * 30
+    ingest(owner, text)
+    chunk = Document.objects.get().chunks.last()
+    assert chunk.text.startswith("The limit")
+    assert f"Travel > Hotels\n{chunk.text}" in fake.history
 
 
 def test_a_text_that_ten_thousand_chunks_have_is_read_once(owner, fake, django_assert_num_queries):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from documents.chunking import chunk_pages
 from documents.extraction.base import ExtractedPage, Heading
-from documents.models import DocumentChunk
+from documents.models import Document, DocumentChunk
 from documents.services import upload_document
 from rag.chunk_vectors import Wanted, embed, fullness
 from rag.embedding.fake import FakeEmbedder
@@ -43,7 +43,9 @@ DENSE = {
 def test_no_text_is_longer_than_the_model_reads(name, kind, heading):
     text, title = DENSE[kind], DENSE["korean"][:200]
     page = ExtractedPage(1, text, (Heading(0, 1, heading),) if heading else ())
-    chunks = chunk_pages([page], size=500, overlap=100, fullness=fullness(name, title))
+    chunks = chunk_pages(
+        [page], size=500, overlap=100, fullness=fullness(name, Document(title=title))
+    )
     embedder = get_embedder(name)
     embedded = [embedding_text(embedder, ChunkText(title, c.heading, c.text)) for c in chunks]
     assert max(embedder.count_tokens(embedded)) <= embedder.max_tokens
@@ -61,7 +63,9 @@ def test_no_text_is_longer_than_the_model_reads(name, kind, heading):
 @settings(max_examples=30, deadline=None)
 def test_whatever_the_text_is_the_model_reads_all_of_it(name, text, title, heading):
     page = ExtractedPage(1, text, (Heading(0, 1, heading),) if text.strip() else ())
-    chunks = chunk_pages([page], size=500, overlap=100, fullness=fullness(name, title))
+    chunks = chunk_pages(
+        [page], size=500, overlap=100, fullness=fullness(name, Document(title=title))
+    )
     embedder = get_embedder(name)
     embedded = [embedding_text(embedder, ChunkText(title, c.heading, c.text)) for c in chunks]
     assert all(count <= embedder.max_tokens for count in embedder.count_tokens(embedded))
@@ -74,7 +78,9 @@ def test_whatever_the_text_is_the_model_reads_all_of_it(name, text, title, headi
 def test_an_english_chunk_of_the_usual_size_is_left_whole(name):
     text = "Employees have thirty days of annual leave, which they book in advance. " * 40
     page = ExtractedPage(1, text.strip())
-    measured = chunk_pages([page], size=500, overlap=100, fullness=fullness(name, "Leave"))
+    measured = chunk_pages(
+        [page], size=500, overlap=100, fullness=fullness(name, Document(title="Leave"))
+    )
     assert measured == chunk_pages([page], size=500, overlap=100)
 
 

@@ -11,6 +11,7 @@ from knowledge.lib.overload import Gate, Limits
 from rag.addresses import AddressFilter
 from rag.budgets import BudgetExceeded
 from rag.citations import CitationFilter, cited_numbers
+from rag.conflicts import Conflict, find_conflicts
 from rag.embedding.base import Embedder
 from rag.embedding.counting import EmbeddingCount, counting
 from rag.embedding.registry import get_embedder
@@ -30,6 +31,7 @@ def _limits() -> Limits:
 # Answers that are being written in this process, streamed or not.
 answer_gate = Gate("answers", _limits)
 
+
 _NOT_KNOWING = ("i don't know", "i don\u2019t know", "i do not know")
 
 
@@ -44,6 +46,7 @@ class Answer:
         sentences: those that claim something, each with its verdict.
         confidence: from 0 to 1, how sure it is that the passages answer; None where the model
             tells none, or was not asked.
+        conflicts: what passages contradict each other on, where the answer takes one of them.
     """
 
     text: str
@@ -51,6 +54,7 @@ class Answer:
     grounded: bool = False
     sentences: tuple[CheckedSentence, ...] = ()
     confidence: float | None = None
+    conflicts: tuple[Conflict, ...] = ()
 
 
 class AnswerStream:
@@ -86,6 +90,7 @@ class AnswerStream:
         self.judging: MeteredCall | None = None
         self._model = model
         self.prompt = prompt if self.passages and model.generates else None
+        self._question = question
         self._citations = CitationFilter(len(self.passages))
         self._addresses = AddressFilter(passage.content for passage in self.passages)
         self._text = ""
@@ -122,14 +127,21 @@ class AnswerStream:
         # The work is of the processor: in a thread, so that other streams go on.
         with counting() as self.embedded:
             answer = await asyncio.to_thread(_checked, self._text, self.passages, get_embedder())
-        if settings.LLM_JUDGE:
-            answer = await self._judged(answer)
+            if settings.LLM_JUDGE:
+                answer = await self._judged(answer)
+            if answer.grounded:
+                answer = await asyncio.to_thread(self._with_conflicts, answer)
         if not (answer.grounded or says_not_knowing(answer.text)):
             answer = Answer(DONT_KNOW)
         return self._with_confidence(answer)
 
     def _with_confidence(self, answer: Answer) -> Answer:
         return replace(answer, confidence=self.call.confidence) if self.call else answer
+
+    def _with_conflicts(self, answer: Answer) -> Answer:
+        found = find_conflicts(self._question, self.passages, get_embedder())
+        told = (c for c in found if any(said.n in answer.cited for said in c.statements))
+        return replace(answer, conflicts=tuple(told))
 
     async def _judged(self, answer: Answer) -> Answer:
         shown = format_passages(self.passages)

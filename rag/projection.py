@@ -24,7 +24,7 @@ class DocumentProjection:
             return
         told = MessageSource.objects.filter(document__in=document_ids, used=True)
         Message.objects.filter(pk__in=told.values("message")).update(
-            content="", search_query="", sentences=[]
+            content="", search_query="", sentences=[], conflicts=[]
         )
         get_lexical_index().remove(organization_id, document_ids)
         record_changes(organization_id, document_ids)

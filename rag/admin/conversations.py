@@ -55,7 +55,7 @@ class MessageAdmin(_WithoutWords):
         "created_at",
     ]
     list_filter = ["role", "status", "grounded", "rating", "model"]
-    exclude = ["content", "sentences", "search_query", "question", "conversation"]
+    exclude = ["content", "sentences", "conflicts", "search_query", "question", "conversation"]
 
 
 @admin.register(MessageSource)

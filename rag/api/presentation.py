@@ -29,6 +29,7 @@ def present_answer(*, message_id: uuid.UUID, user: User) -> dict[str, Any]:
         "sentences": shown.sentences,
         "sources": shown.sources,
         "related": shown.related,
+        "conflicts": shown.conflicts,
         "conversation_id": message.conversation_id,
         "message_id": message.pk,
         "status": message.current_status,
@@ -77,4 +78,5 @@ def _message(message: Message, sources: Sequence[Source]) -> dict[str, Any]:
         "created_at": message.created_at,
         "sources": shown.sources,
         "related": shown.related,
+        "conflicts": shown.conflicts,
     }

@@ -120,6 +120,27 @@ class CheckedSentenceSerializer(serializers.Serializer[None]):
     quotes = QuoteSerializer(many=True)
 
 
+class StatementSerializer(serializers.Serializer[None]):
+    """What one document says to a question on which documents contradict each other."""
+
+    n = serializers.IntegerField(help_text="The source's number.")
+    text = serializers.CharField()
+    start = serializers.IntegerField(help_text="Characters into the page's text.")
+    end = serializers.IntegerField(help_text="Characters into the page's text, exclusive.")
+    url = serializers.CharField(help_text="The page of this server with the statement marked.")
+    document_id = serializers.UUIDField(source="source.document_id")
+    filename = serializers.CharField(source="source.filename")
+    page = serializers.IntegerField(source="source.page")
+    document_date = serializers.DateField(source="source.document_date")
+    dated_by = serializers.ChoiceField(source="source.dated_by", choices=Document.DatedBy.choices)
+
+
+class ConflictSerializer(serializers.Serializer[None]):
+    """Statements that can't all be in force, the newest document's first."""
+
+    statements = StatementSerializer(many=True)
+
+
 class AnswerUsageSerializer(serializers.Serializer[None]):
     """What an answer cost."""
 
@@ -141,6 +162,9 @@ class AnswerSerializer(serializers.Serializer[None]):
     sources = SourceSerializer(many=True)
     related = SourceSerializer(
         many=True, help_text="The nearest passages, when the documents hold no answer."
+    )
+    conflicts = ConflictSerializer(
+        many=True, help_text="Where passages contradict each other on what was asked."
     )
     conversation_id = serializers.UUIDField()
     message_id = serializers.UUIDField()
@@ -205,6 +229,7 @@ class MessageSerializer(serializers.Serializer[None]):
     created_at = serializers.DateTimeField()
     sources = SourceSerializer(many=True)
     related = SourceSerializer(many=True)
+    conflicts = ConflictSerializer(many=True)
 
 
 class ConversationSerializer(serializers.ModelSerializer[Conversation]):

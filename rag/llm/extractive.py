@@ -5,6 +5,7 @@ import re
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
+from rag.conflicts import Conflict, find_conflicts
 from rag.embedding.counting import counting
 from rag.embedding.registry import get_embedder
 from rag.llm.base import DONT_KNOW, ChatDelta, ChatModel, ChatRequest, TokenUsage
@@ -58,7 +59,11 @@ def extract_answer(question: str, passages: Sequence[Passage]) -> ExtractiveAnsw
     ranking = rank_sentences(question, passages, get_embedder())
     if ranking.confidence < MIN_CONFIDENCE:
         return ExtractiveAnswer((), ranking.confidence)
-    return ExtractiveAnswer(tuple(_choose(ranking)), ranking.confidence)
+    chosen = _choose(ranking)
+    conflicts = find_conflicts(question, passages, get_embedder())
+    return ExtractiveAnswer(
+        tuple(_with_every_side(chosen, ranking, passages, conflicts)), ranking.confidence
+    )
 
 
 def _choose(ranking: Ranking) -> list[RankedSentence]:
@@ -72,6 +77,22 @@ def _choose(ranking: Ranking) -> list[RankedSentence]:
     # The passage of the best sentence leads; inside one passage the text's own order.
     order = list(dict.fromkeys(s.passage for s in chosen))
     return sorted(chosen, key=lambda s: (order.index(s.passage), s.start))
+
+
+def _with_every_side(
+    chosen: list[RankedSentence],
+    ranking: Ranking,
+    passages: Sequence[Passage],
+    conflicts: Sequence[Conflict],
+) -> list[RankedSentence]:
+    """Let the answer say what each document says, the newest first, where they contradict it."""
+    place = {(s.passage + 1, passages[s.passage].start + s.start): s for s in ranking.sentences}
+    for conflict in conflicts:
+        sides = [s for said in conflict.statements if (s := place.get((said.n, said.start)))]
+        if len(sides) > 1 and any(side in chosen for side in sides):
+            kept = [sentence for sentence in chosen if sentence not in sides]
+            return [*sides, *kept][: max(MAX_SENTENCES, len(sides))]
+    return chosen
 
 
 def _says_the_same(one: str, other: str) -> bool:

@@ -88,6 +88,11 @@ class Message(models.Model):
         blank=True,
         help_text="How sure the model was that the passages answer: 0 to 1, where it tells.",
     )
+    conflicts = models.JSONField(
+        default=list,
+        blank=True,
+        help_text="Where its passages contradict each other: number, start and end of each.",
+    )
     prompt_version = models.CharField(max_length=40, blank=True)
     prompt_sha256 = models.CharField(max_length=64, blank=True, help_text="Of the prompt's file.")
     parameters = models.JSONField(

@@ -4,11 +4,35 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rag.models import Message
-from rag.services.sources import answer_text
+from rag.services.sources import answer_text, passage_url
 from rag.support.verdicts import CheckedSentence, from_stored
 from rag.turn_events import Source
 
 _MOST_RELATED = 3
+
+
+@dataclass(frozen=True)
+class ShownStatement:
+    """What one document says to a question on which documents contradict each other.
+
+    Attributes:
+        start, end: characters into the page's text.
+        url: the page with the statement marked.
+    """
+
+    n: int
+    text: str
+    start: int
+    end: int
+    url: str
+    source: Source
+
+
+@dataclass(frozen=True)
+class ShownConflict:
+    """Statements that can't all be in force, the newest document's first."""
+
+    statements: Sequence[ShownStatement]
 
 
 @dataclass(frozen=True)
@@ -19,12 +43,14 @@ class ShownAnswer:
         sentences: those that claim something, with positions in the text.
         sources: the passages that it was given; none for one that does not know.
         related: the nearest passages, for one that does not know.
+        conflicts: where the passages contradict each other on what was asked.
     """
 
     text: str
     sentences: tuple[CheckedSentence, ...]
     sources: Sequence[Source]
     related: Sequence[Source]
+    conflicts: Sequence[ShownConflict] = ()
 
     @property
     def unsupported(self) -> list[list[int]]:
@@ -38,9 +64,35 @@ def shown_answer(*, message: Message, sources: Sequence[Source]) -> ShownAnswer:
     # The spans are positions in the answer's own text, not in what may stand in its place.
     sentences = from_stored(message.sentences) if text == message.content else ()
     if not does_not_know(message):
-        return ShownAnswer(text, sentences, sources, ())
+        conflicts = _conflicts(message, sources) if text == message.content else []
+        return ShownAnswer(text, sentences, sources, (), conflicts)
     related = [source for source in sources if source.available][:_MOST_RELATED]
     return ShownAnswer(text, sentences, (), related)
+
+
+def _conflicts(message: Message, sources: Sequence[Source]) -> list[ShownConflict]:
+    """Return the contradictions in words, as far as at least two sides can be read now."""
+    available = {source.n: source for source in sources if source.available}
+    found = []
+    for stored in message.conflicts:
+        statements = [
+            statement
+            for said in stored
+            if (source := available.get(said["n"]))
+            and (statement := _statement(source, said["start"], said["end"]))
+        ]
+        if len(statements) > 1:
+            found.append(ShownConflict(statements))
+    return found
+
+
+def _statement(source: Source, start: int, end: int) -> ShownStatement | None:
+    text = source.content[max(0, start - source.start) : max(0, end - source.start)]
+    if source.document_id is None or not text:
+        return None
+    span = (source.start, source.end)
+    url = passage_url(source.document_id, source.page, span, (start, end))
+    return ShownStatement(source.n, text, start, end, url, source)
 
 
 def does_not_know(message: Message) -> bool:

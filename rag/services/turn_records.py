@@ -2,7 +2,7 @@
 
 import datetime
 import uuid
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from logging import getLogger
 
 from django.conf import settings
@@ -263,6 +263,9 @@ def _write(message: Message, turn: OpenTurn, settlement: Settlement) -> None:
     message.grounded = answer.grounded
     message.confidence = answer.confidence
     message.sentences = as_stored(answer.sentences)
+    message.conflicts = [
+        [asdict(statement) for statement in conflict.statements] for conflict in answer.conflicts
+    ]
     message.error_message = settlement.error_message
     message.search_query = settlement.searched
     message.model = settlement.model
@@ -283,7 +286,9 @@ def _write(message: Message, turn: OpenTurn, settlement: Settlement) -> None:
         message.sources.exclude(number__in=answer.cited).update(used=False)
     if message.sources.filter(used=True, chunk=None).exists():
         # A document was deleted meanwhile: as with every answer made of it, nothing stays.
-        Message.objects.filter(pk=message.pk).update(content="", search_query="", sentences=[])
+        Message.objects.filter(pk=message.pk).update(
+            content="", search_query="", sentences=[], conflicts=[]
+        )
 
 
 def answer_parameters(model: ChatModel | None, top_k: int) -> dict[str, float]:

@@ -64,6 +64,7 @@ east eastern | west western
 win won wins | lose lost loses
 male | female
 """
+_BOUNDS = frozenset(map(stem, ("atleast", "above", "more", "before")))
 _OPPOSITES = tuple(
     tuple(frozenset(map(stem, side.split())) for side in line.split("|"))
     for line in _PAIRS.strip().splitlines()
@@ -111,12 +112,20 @@ def polarity_of(text: str) -> Polarity:
     return Polarity(frozenset(said), frozenset(denied), frozenset(heads), count)
 
 
-def contradicts(claim: Polarity, source: Polarity) -> bool:
-    """Tell whether one denies what the other says, about words that both use."""
+def contradicts(claim: Polarity, source: Polarity, *, in_bounds: bool = True) -> bool:
+    """Tell whether one denies what the other says, about words that both use.
+
+    Args:
+        in_bounds: whether "at least" is the opposite of "at most", as for the same number.
+    """
     shared = claim.words & source.words
     if claim.count != source.count and (claim.heads ^ source.heads) & shared:
         return True
-    return any(_oppose(claim, source, left, right) for left, right in _OPPOSITES)
+    return any(
+        _oppose(claim, source, left, right)
+        for left, right in _OPPOSITES
+        if in_bounds or not left & _BOUNDS
+    )
 
 
 def agreed(claim: Polarity, source: Polarity) -> frozenset[str]:

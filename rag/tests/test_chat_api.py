@@ -20,6 +20,7 @@ KEYS = {
     "sentences",
     "sources",
     "related",
+    "conflicts",
     "budget_warnings",
     "conversation_id",
     "message_id",

@@ -24,7 +24,8 @@ def answered(owner):
 
 
 def features() -> list[tuple[str, str]]:
-    return list(UsageRecord.objects.order_by("pk").values_list("feature", "outcome"))
+    calls = UsageRecord.objects.filter(feature__in=UsageRecord.OF_LANGUAGE_MODELS)
+    return list(calls.order_by("pk").values_list("feature", "outcome"))
 
 
 def test_the_model_decides_what_words_do_not(owner, model):

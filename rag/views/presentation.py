@@ -12,7 +12,7 @@ from django.utils.text import Truncator
 from accounts.models import User
 from rag.models import Conversation, Message
 from rag.rendering import Citation, Mark, render_answer
-from rag.services.shown_answers import does_not_know, shown_answer
+from rag.services.shown_answers import ShownConflict, does_not_know, shown_answer
 from rag.services.sources import passage_url, sources_of
 from rag.support.sentences import words_of
 from rag.support.verdicts import CheckedSentence
@@ -47,6 +47,7 @@ class AnswerView:
     sources: Sequence[Source]
     related: Sequence[Source]
     checks: Sequence[SentenceCheck]
+    conflicts: Sequence[ShownConflict]
 
     @property
     def has_unsupported(self) -> bool:
@@ -131,6 +132,7 @@ def _present(answer: Message, sources: Sequence[Source]) -> AnswerView:
         html=render_answer(shown.text, citations_of(sources), marks=marks),
         sources=shown.sources,
         related=shown.related,
+        conflicts=shown.conflicts,
         checks=[_check(shown.text, s) for s in shown.sentences if s.status != "supported"],
     )
 

@@ -19,6 +19,16 @@ def locked_for_change(document: Document, actor: User) -> Document:
     return current or refuse(document, actor)
 
 
+def require_change(document: Document, actor: User) -> None:
+    """Refuse an actor who may not change the document, before anything of theirs is looked at.
+
+    Raises:
+        NotFound, NotAllowed: the actor may not see, or not change, the document.
+    """
+    if not Document.objects.filter(pk=document.pk).editable_by(actor).exists():
+        refuse(document, actor)
+
+
 def refuse(document: Document, actor: User) -> Any:
     """Raise NotAllowed if the actor may at least see the document, else NotFound."""
     if Document.objects.visible_to(actor).filter(pk=document.pk).exists():

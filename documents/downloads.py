@@ -3,7 +3,7 @@
 from typing import IO
 
 from accounts.models import User
-from documents.models import Document
+from documents.models import Document, DocumentVersion
 from knowledge.lib.errors import NotFound
 from knowledge.lib.streaming import DownloadResponse
 
@@ -32,26 +32,30 @@ class _WatchedFile:
         self._file.close()
 
 
-def download(document: Document, *, reader: User) -> DownloadResponse:
+def download(
+    document: Document, *, reader: User, version: DocumentVersion | None = None
+) -> DownloadResponse:
     """Return the stored file under the name that it came with.
 
     Args:
         reader: who gets it, asked again for each block.
+        version: an earlier one of the document; None for the one in force.
 
     Raises:
         NotFound: it has been removed meanwhile.
     """
+    stored = version or document
     try:
-        file = document.file.open("rb")
+        file = stored.file.open("rb")
     except FileNotFoundError:
         raise NotFound("The file of this document is no longer stored.") from None
     response = DownloadResponse(
         _WatchedFile(file, document, reader),
         as_attachment=True,
-        filename=document.filename,
-        content_type=document.content_type,
+        filename=stored.filename,
+        content_type=stored.content_type,
     )
-    response.headers["Content-Length"] = str(document.size)
+    response.headers["Content-Length"] = str(stored.size)
     response.headers["X-Content-Type-Options"] = "nosniff"
     # SECURITY: an HTML file would otherwise run as a page of this site with the reader's session.
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"

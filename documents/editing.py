@@ -7,7 +7,7 @@ from django.db import transaction
 
 from accounts.models import User
 from documents.changes import locked_for_change, record
-from documents.filenames import renamed
+from documents.filenames import renamed, with_extension_of
 from documents.labels import BadLabel, Label, collection_of, tags_of
 from documents.models import Document, DocumentTag
 from documents.projection import projection
@@ -80,6 +80,9 @@ def _rename(document: Document, wanted: str) -> list[str]:
     if document.attached_to_id is not None:
         # By its name it is known when its message is read again.
         raise Conflict("An attachment keeps the name that it came with.")
+    for draft in Document.objects.select_for_update(of=("self",)).filter(version_of=document):
+        draft.filename = with_extension_of(name, draft.filename)
+        draft.save(update_fields=["filename"])
     return _set(document, "filename", name)
 
 

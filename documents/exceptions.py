@@ -28,6 +28,24 @@ class AlreadyUploaded(Conflict):
         self.document = document
 
 
+class SameName(Conflict):
+    """The same person has a document of that name, with other bytes: which of both is wanted?
+
+    Args:
+        document: whose next version the file may become.
+    """
+
+    code = "same_name"
+
+    def __init__(self, document: Document) -> None:
+        super().__init__(
+            f"You have a document called “{document.filename}”, with other contents. "
+            "Upload the file as its new version, or keep both.",
+            details={"document_id": str(document.pk), "version": document.version},
+        )
+        self.document = document
+
+
 class DocumentFailure(Exception):
     """Ingestion of one document failed.
 

@@ -1,4 +1,4 @@
-"""Stored files against rows: each document has its file, and no file is there without a row.
+"""Stored files against rows: each document and version has its file, and none is there without.
 
 A file without a row is never deleted from here: it may be all that is left of a document whose row
 was lost, for example when an older backup of the database was restored. It is set aside.
@@ -11,13 +11,14 @@ import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from django.core.files.storage import default_storage
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from accounts.models import AuditEvent, Organization
-from documents.models import Document, FileDeletion
+from documents.models import Document, DocumentVersion, FileDeletion
 from documents.querysets import DocumentQuerySet, FileDeletionQuerySet
 
 # Where files without a row are moved to, inside the storage; nothing reads or empties it.
@@ -38,8 +39,8 @@ class FileCheck:
             files there too.
         without_row: files that no row and no journal entry names, for a day at least.
         recent_without_row: the same, younger.
-        lost: documents whose file is not there.
-        other_size: documents whose file has another size than when it was uploaded.
+        lost: documents whose file, or that of an earlier version, is not there.
+        other_size: documents of which a file has another size than when it was uploaded.
         set_aside: how many lie in `SET_ASIDE`.
         overdue: journal entries whose file should have been removed long ago.
         threatened: journal entries that name the file of a document.
@@ -65,7 +66,11 @@ def check_files(organization: Organization | None) -> FileCheck:
     strays = _of(organization, _without_row(stored))
     now = timezone.now()
     settled = [name for name in strays if _modified(name) <= now - SETTLED_AFTER]
-    lost, other_size = _compare(_documents_of(organization), stored)
+    documents = _documents_of(organization)
+    lost, other_size = _compare(documents, "pk", stored)
+    of_versions = _compare(_versions_of(documents), "document_id", stored)
+    lost = list(dict.fromkeys(lost + of_versions[0]))
+    other_size = list(dict.fromkeys(other_size + of_versions[1]))
     is_whole = organization is None or is_alone(organization)
     return FileCheck(
         stored=len(stored) if is_whole else None,
@@ -101,11 +106,12 @@ def files_known_of(organization_id: uuid.UUID) -> list[str]:
 def bring_back(document_ids: Sequence[uuid.UUID]) -> int:
     """Give documents their file back where it was set aside, byte for byte; return how many."""
     found = 0
-    for document in Document.objects.filter(pk__in=document_ids):
-        name, aside = str(document.file.name), f"{SET_ASIDE}/{document.file.name}"
+    documents = Document.objects.filter(pk__in=document_ids)
+    for row in (*documents, *_versions_of(documents)):
+        name, aside = str(row.file.name), f"{SET_ASIDE}/{row.file.name}"
         if default_storage.exists(name) or not default_storage.exists(aside):
             continue
-        if _sha256(aside) == document.sha256:
+        if _sha256(aside) == row.sha256:
             _move(aside, name)
             found += 1
     return found
@@ -129,17 +135,22 @@ def _without_row(stored: dict[str, int | None]) -> list[str]:
 
 
 def _compare(
-    documents: DocumentQuerySet, stored: dict[str, int | None]
+    rows: QuerySet[Any], key_field: str, stored: dict[str, int | None]
 ) -> tuple[list[uuid.UUID], list[uuid.UUID]]:
-    """Return the documents without their file, and those whose file has another size."""
+    """Return the documents without their file, and those whose file has another size.
+
+    Args:
+        rows: of documents or of versions.
+        key_field: where the document's key is in them.
+    """
     lost, other_size = [], []
-    rows = documents.order_by().values_list("pk", "file", "size")
-    for key, name, size in rows.iterator(chunk_size=_BATCH):
+    named = rows.order_by().values_list(key_field, "file", "size")
+    for key, name, size in named.iterator(chunk_size=_BATCH):
         if name in stored:
             if stored[name] not in (None, size):
                 other_size.append(key)
         # Not listed: uploaded since, deleted since, or lost.
-        elif not default_storage.exists(name) and Document.objects.filter(pk=key).exists():
+        elif not default_storage.exists(name) and rows.filter(file=name).exists():
             lost.append(key)
     return lost, other_size
 
@@ -150,9 +161,15 @@ def _documents_of(organization: Organization | None) -> DocumentQuerySet:
     return Document.objects.filter(organization=organization)
 
 
+def _versions_of(documents: DocumentQuerySet) -> QuerySet[DocumentVersion]:
+    return DocumentVersion.objects.filter(document__in=documents.order_by().values("pk"))
+
+
 def _threatened(organization: Organization | None) -> FileDeletionQuerySet:
-    documents = _documents_of(organization).filter(file=OuterRef("path"))
-    return FileDeletion.objects.filter(Exists(documents)).order_by("path")
+    documents = _documents_of(organization)
+    in_force = documents.filter(file=OuterRef("path"))
+    earlier = _versions_of(documents).filter(file=OuterRef("path"))
+    return FileDeletion.objects.filter(Exists(in_force) | Exists(earlier)).order_by("path")
 
 
 def _of(
@@ -201,8 +218,12 @@ def _document_key(name: str) -> str:
 def _known(names: set[str]) -> Iterator[str]:
     ordered = sorted(names)
     for first in range(0, len(ordered), _BATCH):
-        rows = Document.objects.filter(file__in=ordered[first : first + _BATCH]).order_by()
-        yield from rows.values_list("file", flat=True)
+        batch = ordered[first : first + _BATCH]
+        # A draft's file becomes its document's, and that becomes a version's: asked for in this
+        # order, a file that moves on between two questions is found by the second.
+        yield from Document.objects.filter(file__in=batch).order_by().values_list("file", flat=True)
+        versions = DocumentVersion.objects.filter(file__in=batch).order_by()
+        yield from versions.values_list("file", flat=True)
 
 
 def _paths(entries: FileDeletionQuerySet) -> list[str]:

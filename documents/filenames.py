@@ -30,6 +30,14 @@ def renamed(current: str, wanted: str) -> str:
     return _shortened(name + extension) if name.strip(". ") else ""
 
 
+def with_extension_of(current: str, other: str) -> str:
+    """Return the current name with the extension of the other one."""
+    old, new = extension_of(current), extension_of(other)
+    if old.casefold() == new.casefold():
+        return current
+    return _shortened((current[: -len(old)] if old else current) + new)
+
+
 def extension_of(name: str) -> str:
     """Return the end of a name that says its type, with the dot; empty where it has none."""
     stem, dot, extension = name.rpartition(".")

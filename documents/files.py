@@ -24,6 +24,7 @@ logger = getLogger("knowledge.documents")
 
 # Longer than any upload takes from its first stored byte to its row.
 RESERVATION = datetime.timedelta(hours=1)
+BLOCK_BYTES = 1024 * 1024
 # After a removal that failed, or that another process has begun.
 RETRY_AFTER = datetime.timedelta(minutes=5)
 

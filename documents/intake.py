@@ -86,7 +86,14 @@ def _ring_for(document: Document) -> None:
 
 
 def _record_upload(document: Document) -> None:
-    came_with = {"attached_to": str(document.attached_to_id)} if document.attached_to_id else {}
+    came_with = {
+        name: str(key)
+        for name, key in (
+            ("attached_to", document.attached_to_id),
+            ("version_of", document.version_of_id),
+        )
+        if key
+    }
     audit.record(
         action="document.uploaded",
         actor=document.uploaded_by,

@@ -8,6 +8,7 @@ from django.db import models
 from django.utils import timezone
 
 from accounts.models import Organization, Team, User
+from documents.earlier_versions import DocumentVersion
 from documents.labels import MAX_COLLECTION_CHARACTERS, MAX_TAG_CHARACTERS
 from documents.querysets import (
     DocumentChunkQuerySet,
@@ -22,6 +23,7 @@ __all__ = [
     "Document",
     "DocumentChunk",
     "DocumentTag",
+    "DocumentVersion",
     "FileDeletion",
     "Page",
     "UploadBatch",
@@ -83,6 +85,26 @@ class Document(models.Model):
         help_text="The message that it came with; it is shared and deleted with it.",
     )
 
+    version = models.PositiveIntegerField(
+        default=1, editable=False, help_text="Number of the version in force, whose file this is."
+    )
+    version_at = models.DateTimeField(
+        null=True, editable=False, help_text="When it was uploaded; null: with the document."
+    )
+    version_by = models.ForeignKey(
+        User, null=True, editable=False, on_delete=models.PROTECT, related_name="+"
+    )
+    # A draft is read like any document, and is none to anybody: `visible_to` leaves it out.
+    version_of = models.OneToOneField(
+        "self",
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.RESTRICT,
+        related_name="draft",
+        help_text="The document whose next version this file becomes once it is read.",
+    )
+
     description = models.TextField(blank=True, max_length=2_000)
     # A name on the document and no row of its own: it can be known exactly where its document can.
     collection = models.CharField(
@@ -132,7 +154,14 @@ class Document(models.Model):
             models.Index(fields=["organization", "-created_at", "id"], name="document_newest"),
             # What a search asks for: completed documents of the organization, by who may read them.
             models.Index(
-                fields=["organization", "status", "visibility", "uploaded_by", "id"],
+                fields=[
+                    "organization",
+                    "status",
+                    "visibility",
+                    "uploaded_by",
+                    "version_of",
+                    "id",
+                ],
                 name="document_visible",
             ),
             # Whose turn it is, answered from the index alone.
@@ -161,13 +190,24 @@ class Document(models.Model):
         return self.filename
 
     def clean(self) -> None:
-        """SECURITY: uploader and message are of the document's organization."""
+        """SECURITY: uploader, message and earlier version are of the document's organization."""
         super().clean()
         if self.uploaded_by.organization_id != self.organization_id:
             raise ValidationError("Document and uploader belong to different organizations.")
-        parent = self.attached_to
-        if parent is not None and parent.organization_id != self.organization_id:
-            raise ValidationError("Document and message belong to different organizations.")
+        for other in (self.attached_to, self.version_of):
+            if other is not None and other.organization_id != self.organization_id:
+                raise ValidationError("Two documents belong to different organizations.")
+
+    @property
+    def new_version(self) -> "Document | None":
+        """The draft that becomes its next version, waiting, in work or failed."""
+        return getattr(self, "draft", None)
+
+    @property
+    def is_changing(self) -> bool:
+        """Whether it, or its next version, waits for a worker or is with one."""
+        draft = self.new_version
+        return self.is_in_progress or (draft is not None and draft.is_in_progress)
 
     @property
     def is_failed(self) -> bool:
@@ -183,7 +223,7 @@ class Document(models.Model):
     @property
     def date(self) -> datetime.date:
         """Its own date, or the day it was uploaded: `dated_by` says which."""
-        return self.dated_on or self.created_at.date()
+        return self.dated_on or (self.version_at or self.created_at).date()
 
     @property
     def is_in_progress(self) -> bool:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from documents.models import Document, DocumentChunk, DocumentTag, FileDeletion, Page
     from documents.upload_batches import UploadBatch, UploadFile
 
+# Extensions of files that were sent once and are never written again.
+MESSAGES = ("eml", "msg")
 # Of tags and collections that are offered; the rest is found by writing it.
 _MOST_OFFERED = 200
 
@@ -35,6 +37,7 @@ class DocumentQuerySet(QuerySet["Document"]):
         # Asked of the database as well: an answer or a download may be under way meanwhile.
         home = _organizations_of(self).filter(pk=user.organization_id)
         within = self.filter(~Exists(home.suspended()), organization_id=user.organization_id)
+        within = within.without_drafts()
         if user.is_organization_admin:
             return within
         shares = self.model.teams.through.objects.filter(
@@ -58,8 +61,12 @@ class DocumentQuerySet(QuerySet["Document"]):
         alone: pages and API look a document up through `visible_to` before they come here.
         """
         if user.is_in_service and user.is_superuser:
-            return self.all()
+            return self.without_drafts()
         return self.visible_to(user) if user.is_organization_admin else self.none()
+
+    def without_drafts(self) -> DocumentQuerySet:
+        """Leave out what is to become the next version of another document."""
+        return self.filter(version_of=None)
 
     def completed(self) -> DocumentQuerySet:
         """Return those whose text can be searched."""
@@ -99,15 +106,31 @@ class DocumentQuerySet(QuerySet["Document"]):
     def equal_to(self, document: Document) -> DocumentQuerySet:
         """Return the same bytes by the same person, neither failed nor the attachment of another.
 
-        An attachment is none of them: it goes with its message, a file by itself stays.
+        An attachment is none of them: it goes with its message, a file by itself stays. SECURITY:
+        nor is a draft for somebody else's document, to which this person might be led.
         """
+        theirs = Q(version_of=None) | Q(version_of__uploaded_by_id=document.uploaded_by_id)
         return self.filter(
+            theirs,
             organization_id=document.organization_id,
             uploaded_by_id=document.uploaded_by_id,
             sha256=document.sha256,
             size=document.size,
             attached_to=None,
         ).exclude(status=self.model.Status.FAILED)
+
+    def of_name(self, filename: str, *, owner: User) -> DocumentQuerySet:
+        """Return the person's documents of this name that can have another version."""
+        named = self.without_drafts().filter(uploaded_by_id=owner.pk, filename=filename)
+        return named.with_versions().newest_first()
+
+    def with_versions(self) -> DocumentQuerySet:
+        """Return those that can have versions.
+
+        A message is what was sent once: another file is another message. An attachment goes with
+        its message.
+        """
+        return self.filter(attached_to=None).exclude(extension__in=MESSAGES)
 
     def search(self, text: str) -> DocumentQuerySet:
         """Return those whose file name contains the text."""

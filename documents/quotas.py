@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, Sum
+from django.db.models import Sum
 from django.template.defaultfilters import filesizeformat
 
 from accounts.models import Organization, User
-from documents.models import Document
+from documents.models import Document, DocumentVersion
 from documents.querysets import DocumentQuerySet
 from knowledge.lib.errors import AppError, TooLarge, Unprocessable
 
@@ -85,8 +85,9 @@ def check_room(document: Document) -> None:
         User.objects.select_for_update(no_key=True).get(pk=document.uploaded_by_id)
     if settings.MAX_ORGANIZATION_DOCUMENTS or settings.MAX_ORGANIZATION_BYTES:
         Organization.objects.select_for_update(no_key=True).get(pk=document.organization_id)
+    more = 0 if document.version_of_id else 1  # a version is no document more
     for quota in _quotas(document.uploaded_by_id, document.organization_id):
-        if quota.left < (document.size if quota.is_bytes else 1):
+        if quota.left < (document.size if quota.is_bytes else more):
             raise quota.refusal()
 
 
@@ -104,12 +105,17 @@ def _quotas(user_id: Any, organization_id: Any) -> Iterator[Quota]:
 def _of(
     whose: str, name: str, documents: DocumentQuerySet, most: int, most_bytes: int
 ) -> Iterator[Quota]:
-    """Yield the limits that are set; attachments and failed documents count, as they take room."""
-    used = documents.order_by().aggregate(documents=Count("pk"), bytes=Sum("size"))
+    """Yield the limits that are set; attachments and failed documents count, as they take room.
+
+    The files of earlier versions count, with their document's owner, as bytes.
+    """
+    rows = documents.order_by()
     if most:
-        yield Quota(f"MAX_{name}_DOCUMENTS", whose, False, used["documents"], most)
+        yield Quota(f"MAX_{name}_DOCUMENTS", whose, False, rows.without_drafts().count(), most)
     if most_bytes:
-        yield Quota(f"MAX_{name}_BYTES", whose, True, used["bytes"] or 0, most_bytes)
+        earlier = DocumentVersion.objects.filter(document__in=rows.values("pk")).order_by()
+        used = sum(kept.aggregate(bytes=Sum("size"))["bytes"] or 0 for kept in (rows, earlier))
+        yield Quota(f"MAX_{name}_BYTES", whose, True, used, most_bytes)
 
 
 def _size(count: int) -> str:

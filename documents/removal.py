@@ -5,7 +5,14 @@ from collections.abc import Sequence
 
 from django.db import models
 
-from documents.models import Document, DocumentChunk, Page, UploadBatch, UploadFile
+from documents.models import (
+    Document,
+    DocumentChunk,
+    DocumentVersion,
+    Page,
+    UploadBatch,
+    UploadFile,
+)
 from documents.querysets import DocumentChunkQuerySet
 
 
@@ -13,6 +20,7 @@ def delete_rows(keys: Sequence[uuid.UUID]) -> None:
     """Delete the documents with all that hangs on them, inside the caller's transaction."""
     delete_text(keys)
     came_in = list(UploadFile.objects.filter(document__in=keys).values_list("batch", flat=True))
+    DocumentVersion.objects.filter(document__in=keys).delete()
     Document.objects.filter(pk__in=keys).delete()
     # An upload of one file is called after it, so that it goes with its only document.
     UploadBatch.objects.filter(pk__in=set(came_in), files=None).delete()

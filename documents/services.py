@@ -18,7 +18,7 @@ from documents.exceptions import AlreadyUploaded
 from documents.filenames import display_name
 from documents.intake import enqueue_ingestion, take_in, type_of
 from documents.labels import BadLabel, collection_of, tags_of
-from documents.models import Document
+from documents.models import Document, DocumentVersion
 from documents.page_cache import forget_page_images
 from documents.projection import projection
 from documents.querysets import DocumentQuerySet
@@ -144,20 +144,26 @@ def share_document(
 
 @transaction.atomic
 def retry_document(*, document: Document, actor: User) -> Document:
-    """Have a failed document ingested again, with all its attempts.
+    """Have a failed document ingested again, with all its attempts, or its failed next version.
 
     Raises:
         NotFound, NotAllowed: the actor may not see, or not change, the document.
         Conflict: it has not failed, or its uploader has uploaded the same file again since.
     """
     document = locked_for_change(document, actor)
-    if not document.is_failed:
-        raise Conflict("Only a failed document can be tried again.")
-    if document.attached_to_id is None and _equal_to(document):
-        raise Conflict("The same file was uploaded again since; this one is not needed any more.")
-    leases.reopen(document, request_id=context.current().request_id)
+    drafts = Document.objects.select_for_update(of=("self",)).filter(version_of=document)
+    draft = drafts.filter(status=Document.Status.FAILED).first()
+    if draft is None:
+        if not document.is_failed:
+            raise Conflict("Only a failed document can be tried again.")
+        if document.attached_to_id is None and _equal_to(document):
+            raise Conflict(
+                "The same file was uploaded again since; this one is not needed any more."
+            )
+    again = draft or document
+    leases.reopen(again, request_id=context.current().request_id)
     record("document.retried", document, actor)
-    transaction.on_commit(lambda: enqueue_ingestion(document.pk), robust=True)
+    transaction.on_commit(lambda: enqueue_ingestion(again.pk), robust=True)
     return document
 
 
@@ -197,7 +203,7 @@ def delete_all_of(*, organization_id: uuid.UUID, sign_of_life: Callable[[], None
     """
     deleted = 0
     while True:
-        theirs = Document.objects.filter(organization_id=organization_id)
+        theirs = Document.objects.without_drafts().filter(organization_id=organization_id)
         batches = list(_delete_batches(_doomed(theirs)))
         if not batches:
             return deleted
@@ -240,15 +246,18 @@ def _delete_batch(keys: Sequence[uuid.UUID], actor: User | None) -> int:
     documents = list(rows.filter(pk__in=keys))
     known = {document.pk for document in documents}
     documents += [attached for attached in below(known) if attached.pk not in known]
+    drafts = list(rows.filter(version_of__in=documents))
+    earlier = DocumentVersion.objects.filter(document__in=documents)
     by_organization: dict[uuid.UUID, list[uuid.UUID]] = defaultdict(list)
     for document in documents:
         by_organization[document.organization_id].append(document.pk)
     for organization_id, document_ids in by_organization.items():
         projection().before_removal(organization_id=organization_id, document_ids=document_ids)
     passing(FaultPoint.DELETE_INDEX_CLEARED)
-    paths = [str(document.file.name) for document in documents]
+    paths = [str(document.file.name) for document in (*documents, *drafts)]
+    paths += earlier.values_list("file", flat=True)
     files.forget(paths)
-    removed = [document.pk for document in documents]
+    removed = [document.pk for document in (*documents, *drafts)]
     audit.record_for_each(
         action="document.deleted",
         actor=actor,
@@ -269,11 +278,14 @@ def _remove_files(keys: Sequence[uuid.UUID], paths: Sequence[str]) -> None:
 def _equal_to(document: Document) -> Document | None:
     """Return what the uploader has of the same bytes; call it in the transaction that adds it.
 
+    Of bytes that wait to be the next version of a document, it is that document.
+
     The uploader's row is locked until the commit, so that of two equal uploads one waits here and
     then finds the other.
     """
     User.objects.select_for_update(no_key=True).get(pk=document.uploaded_by_id)
-    return Document.objects.equal_to(document).first()
+    found = Document.objects.equal_to(document).select_related("version_of").first()
+    return found and (found.version_of or found)
 
 
 def _teams_open_to(actor: User) -> set[uuid.UUID]:

@@ -36,6 +36,7 @@ def record_view(
     record(VIEWED, document, actor, **shown)
 
 
-def record_download(*, document: Document, actor: User) -> None:
-    """Note who took a copy of the original."""
-    record("document.downloaded", document, actor)
+def record_download(*, document: Document, actor: User, version: int | None = None) -> None:
+    """Note who took a copy of the original, or of the version of that number."""
+    which = {} if version is None else {"version": version}
+    record("document.downloaded", document, actor, **which)

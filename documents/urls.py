@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from documents.views import documents, pages, uploads
+from documents.views import documents, pages, uploads, versions
 
 app_name = "documents"
 urlpatterns = [
@@ -20,6 +20,9 @@ urlpatterns = [
     path("<uuid:document_id>/pages/<int:number>/image", pages.page_image, name="page-image"),
     path("<uuid:document_id>/passages", pages.passages, name="passages"),
     path("<uuid:document_id>/file", documents.file, name="file"),
+    path("<uuid:document_id>/versions", versions.add, name="add-version"),
+    path("<uuid:document_id>/versions/discard", versions.discard, name="discard-version"),
+    path("<uuid:document_id>/versions/<int:number>/file", versions.file, name="version-file"),
     path("<uuid:document_id>/share", documents.share, name="share"),
     path("<uuid:document_id>/edit", documents.edit, name="edit"),
     path("<uuid:document_id>/retry", documents.retry, name="retry"),

@@ -34,6 +34,7 @@ class Passage:
         score: higher is better, comparable inside one result; the best has 1.
         similarity: cosine of question and chunk.
         rank: from 1.
+        version: of the document, that it stands in.
         document_date: the document's own, or of its upload, as `dated_by` says.
     """
 
@@ -51,6 +52,7 @@ class Passage:
     score: float
     similarity: float | None
     rank: int
+    version: int = 1
     document_date: datetime.date | None = None
     dated_by: str = ""
 
@@ -62,13 +64,18 @@ _COLUMNS: dict[str, str | Combinable] = {
     "document_id": "document_id",
     "filename": "document__filename",
     "title": "document__title",
+    "version": "document__version",
     "heading": "heading",
     "page": "page",
     "chunk_index": "chunk_index",
     "start": "start",
     "end": "end",
     "content": "text",
-    "document_date": Coalesce("document__dated_on", TruncDate("document__created_at")),
+    "document_date": Coalesce(
+        "document__dated_on",
+        TruncDate("document__version_at"),
+        TruncDate("document__created_at"),
+    ),
     "dated_by": "document__dated_by",
 }
 

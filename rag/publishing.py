@@ -3,10 +3,11 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.db import transaction
 
-from documents import leases
+from documents import leases, versions
 from documents.chunking import Chunk
 from documents.extraction.base import ExtractedDocument
 from documents.leases import Lease
@@ -33,6 +34,11 @@ class Job:
     started: float
     embedded: Embedded | None = None
     spent: EmbeddingCount = field(default_factory=EmbeddingCount)
+
+    @property
+    def target(self) -> uuid.UUID:
+        """The document that gets the text: the next version of one is published as that one."""
+        return self.document.version_of_id or self.document.pk
 
 
 class ModelChanged(Exception):
@@ -73,13 +79,16 @@ def publish_together(jobs: Sequence[Job]) -> list[Job]:
     """
     [organization_id] = {job.document.organization_id for job in jobs}
     with transaction.atomic():
+        documents = versions.lock_with_drafts([job.document for job in jobs])
         held = {document.pk: document for document in leases.lock([job.lease for job in jobs])}
         alive = [job for job in jobs if job.document.pk in held]
+        # A document that is read for the first time beside its next version is superseded by it.
+        alive = [job for job in alive if not _has_newer(job, alive)]
         if not alive:
             return []
         for job in alive:  # it may have been renamed since it was read
             job.document.filename = held[job.document.pk].filename
-        keys = [job.document.pk for job in alive]
+        keys = [job.target for job in alive]
         _remove_old(organization_id, keys)
         passing(FaultPoint.PUBLISH_OLD_ROWS_GONE)
         _write(organization_id, alive)
@@ -87,13 +96,7 @@ def publish_together(jobs: Sequence[Job]) -> list[Job]:
         record_changes(organization_id, keys)
         _require_model_in_use(organization_id, alive)
         for job in alive:
-            leases.complete(
-                job.document,
-                title=job.document.title,
-                page_count=len(job.extracted.pages),
-                chunk_count=len(job.chunks),
-                warnings=job.extracted.warnings,
-            )
+            _complete(job, held[job.document.pk], documents.get(job.target))
         ledger.write([_entry(job) for job in alive if job.spent.texts])
         passing(FaultPoint.PUBLISH_VERSION_COUNTED)
     passing(FaultPoint.PUBLISH_COMMITTED)
@@ -108,6 +111,25 @@ def _entry(job: Job) -> ledger.Entry:
         organization_id=job.document.organization_id,
         user_id=job.document.uploaded_by_id,
     )
+
+
+def _has_newer(job: Job, jobs: Sequence[Job]) -> bool:
+    return any(other is not job and other.target == job.document.pk for other in jobs)
+
+
+def _complete(job: Job, row: Document, document: Document | None) -> None:
+    """Mark the locked row as completed, or put it in force as the version of its document."""
+    facts: dict[str, Any] = {
+        "title": job.document.title,
+        "page_count": len(job.extracted.pages),
+        "chunk_count": len(job.chunks),
+        "warnings": job.extracted.warnings,
+    }
+    if document is None:
+        leases.complete(job.document, **facts)
+        return
+    document.dated_on, document.dated_by = job.document.dated_on, job.document.dated_by
+    versions.put_in_force(row, document, **facts)
 
 
 def _require_model_in_use(organization_id: uuid.UUID, jobs: Sequence[Job]) -> None:
@@ -130,13 +152,13 @@ def _remove_old(organization_id: uuid.UUID, keys: Sequence[uuid.UUID]) -> None:
 
 def _write(organization_id: uuid.UUID, jobs: Sequence[Job]) -> None:
     Page.objects.bulk_create(
-        Page(document=job.document, number=page.number, text=page.text)
+        Page(document_id=job.target, number=page.number, text=page.text)
         for job in jobs
         for page in job.extracted.pages
     )
     rows = DocumentChunk.objects.bulk_create(
         DocumentChunk(
-            document=job.document,
+            document_id=job.target,
             chunk_index=chunk.index,
             page=chunk.page,
             start=chunk.start,

@@ -21,6 +21,10 @@ class Source:
         url: the page with the quote or the passage marked; empty when it is not available.
         available: whether the document is still there, and the reader may read it; if not,
             `document_id` and `chunk_id` are None, `filename` and `content` empty.
+        version: of the document, that the passage is of.
+        superseded: whether the document is there and readable, but the passage is of an earlier
+            version: `available` is False, and of the document only its id, name and address are
+            told.
     """
 
     n: int
@@ -40,6 +44,8 @@ class Source:
     quote_end: int | None = None
     document_date: datetime.date | None = None
     dated_by: str = ""
+    version: int = 1
+    superseded: bool = False
 
 
 @dataclass(frozen=True)

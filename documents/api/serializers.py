@@ -10,6 +10,28 @@ from documents.labels import MAX_COLLECTION_CHARACTERS, MAX_TAG_CHARACTERS, MAX_
 from documents.models import Document, Page
 from documents.narrowing import Narrowing
 from documents.page_images import has_images
+from documents.versions import OnSameName
+
+
+class NewVersionSerializer(serializers.ModelSerializer[Document]):
+    """A file that becomes the document's next version once it is read."""
+
+    progress = serializers.IntegerField(read_only=True, min_value=0, max_value=100)
+
+    class Meta:
+        model = Document
+        fields = [
+            "status",
+            "stage",
+            "progress",
+            "error_message",
+            "content_type",
+            "size",
+            "sha256",
+            "uploaded_by",
+            "created_at",
+        ]
+        read_only_fields = fields
 
 
 class DocumentSerializer(serializers.ModelSerializer[Document]):
@@ -29,6 +51,11 @@ class DocumentSerializer(serializers.ModelSerializer[Document]):
     )
 
     tags: Any = serializers.SlugRelatedField(many=True, read_only=True, slug_field="name")
+    new_version = NewVersionSerializer(
+        read_only=True,
+        allow_null=True,
+        help_text="What is to be the next version; `failed` with a reason, or on its way.",
+    )
 
     class Meta:
         model = Document
@@ -41,6 +68,8 @@ class DocumentSerializer(serializers.ModelSerializer[Document]):
             "content_type",
             "size",
             "sha256",
+            "version",
+            "new_version",
             "status",
             "stage",
             "progress",
@@ -56,6 +85,41 @@ class DocumentSerializer(serializers.ModelSerializer[Document]):
             "completed_at",
         ]
         read_only_fields = fields
+
+
+class UploadedSerializer(DocumentSerializer):
+    """A document, and whether its uploader had one of its name."""
+
+    same_name = serializers.UUIDField(
+        read_only=True,
+        allow_null=True,
+        help_text="Another document of yours that has this name, of which it might be a version.",
+    )
+
+    class Meta(DocumentSerializer.Meta):
+        fields = [*DocumentSerializer.Meta.fields, "same_name"]
+        read_only_fields = fields
+
+
+class VersionSerializer(serializers.Serializer[Any]):
+    """One version of a document."""
+
+    number = serializers.IntegerField()
+    in_force = serializers.BooleanField(help_text="Whether it is the one that answers.")
+    filename = serializers.CharField()
+    content_type = serializers.CharField()
+    size = serializers.IntegerField()
+    sha256 = serializers.CharField()
+    uploaded_by = serializers.UUIDField(source="uploaded_by.pk")
+    uploaded_at = serializers.DateTimeField()
+
+
+class FileSerializer(serializers.Serializer[Any]):
+    """A file."""
+
+    file = serializers.FileField(
+        allow_empty_file=True, max_length=1_000, help_text="The file, as multipart/form-data."
+    )
 
 
 class PageSerializer(serializers.ModelSerializer[Page]):
@@ -140,6 +204,14 @@ class ChangeSerializer(SortingSerializer):
 
 class UploadSerializer(SortingSerializer):
     """A file with, optionally, what it is sorted by and who may read it."""
+
+    same_name = serializers.ChoiceField(
+        choices=OnSameName.choices,
+        required=False,
+        default=OnSameName.KEEP,
+        help_text="What becomes of it when you have a document of its name, with other contents: "
+        "`keep` both, make it the next `version` of that one, or `ask`, which is answered 409.",
+    )
 
     file = serializers.FileField(
         allow_empty_file=True, max_length=1_000, help_text="The file, as multipart/form-data."

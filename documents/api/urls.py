@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from documents.api.version_views import VersionViewSet
 from documents.api.views import DocumentViewSet
 
 _view = DocumentViewSet.as_view
@@ -16,6 +17,21 @@ urlpatterns = [
         name="api-document",
     ),
     path("documents/<uuid:document_id>/retry", _view({"post": "retry"}), name="api-document-retry"),
+    path(
+        "documents/<uuid:document_id>/versions",
+        VersionViewSet.as_view({"get": "list", "post": "create"}),
+        name="api-document-versions",
+    ),
+    path(
+        "documents/<uuid:document_id>/versions/new",
+        VersionViewSet.as_view({"delete": "destroy"}),
+        name="api-document-new-version",
+    ),
+    path(
+        "documents/<uuid:document_id>/versions/<int:number>/file",
+        VersionViewSet.as_view({"get": "file"}),
+        name="api-document-version-file",
+    ),
     path("documents/<uuid:document_id>/file", _view({"get": "file"}), name="api-document-file"),
     path(
         "documents/<uuid:document_id>/pages/<int:number>",

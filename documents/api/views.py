@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import User
-from documents import editing, services
+from documents import editing, services, versions
 from documents.api.serializers import (
     ChangeSerializer,
     DocumentFilterSerializer,
@@ -25,6 +25,7 @@ from documents.api.serializers import (
     PageImageSerializer,
     PageSerializer,
     RetriedSerializer,
+    UploadedSerializer,
     UploadSerializer,
 )
 from documents.downloads import download
@@ -65,6 +66,7 @@ class DocumentViewSet(
         documents = Document.objects.visible_to(_caller(self.request))
         # SECURITY: an attachment is shared as what it came with, so these need no rule.
         attachments = Document.objects.only("pk", "attached_to").newest_first()
+        documents = documents.select_related("draft")
         return documents.prefetch_related("teams", "tags", Prefetch("attachments", attachments))
 
     def filter_queryset(self, queryset: DocumentQuerySet) -> DocumentQuerySet:  # type: ignore[override]
@@ -82,12 +84,17 @@ class DocumentViewSet(
         description=(
             "Answers as soon as the file is stored; `status` then goes from `uploaded` over "
             "`processing` to `completed` or `failed`. A file whose bytes you have uploaded already "
-            "is not stored again: the answer is 200 with the document that you have, as it is."
+            "is not stored again: the answer is 200 with the document that you have, as it is. "
+            "What becomes of another file of a name that you have, `same_name` says."
         ),
         request={"multipart/form-data": UploadSerializer},
         responses={
-            200: OpenApiResponse(DocumentSerializer, description="You had uploaded it already."),
-            201: DocumentSerializer,
+            200: OpenApiResponse(UploadedSerializer, description="You had uploaded it already."),
+            201: UploadedSerializer,
+            202: OpenApiResponse(
+                UploadedSerializer, description="It is to be the next version of this document."
+            ),
+            409: OpenApiResponse(description="`same_name`: you have another file of that name."),
             413: OpenApiResponse(description="The file is larger than the limit."),
             415: OpenApiResponse(description="The file is of a type that is not accepted."),
         },
@@ -98,9 +105,11 @@ class DocumentViewSet(
             raise error
         upload.is_valid(raise_exception=True)
         given = upload.validated_data
+        same = versions.named_like(given["file"].name, owner=_caller(request))
         try:
-            document = services.upload_document(
+            document = versions.upload(
                 owner=_caller(request),
+                on_same_name=given["same_name"],
                 file=given["file"],
                 filename=given["file"].name,
                 visibility=given.get("visibility", Document.Visibility.PRIVATE),
@@ -109,8 +118,14 @@ class DocumentViewSet(
                 collection=given.get("collection", ""),
             )
         except AlreadyUploaded as known:
-            return self._answer(known.document)
-        return self._answer(document, status.HTTP_201_CREATED)
+            return self._uploaded(known.document, None, status.HTTP_200_OK)
+        if same is not None and document.pk == same.pk:
+            return self._uploaded(document, None, status.HTTP_202_ACCEPTED)
+        return self._uploaded(document, same, status.HTTP_201_CREATED)
+
+    def _uploaded(self, document: Document, same: Document | None, code: int) -> Response:
+        shown = UploadedSerializer(document, context=self.get_serializer_context()).data
+        return Response({**shown, "same_name": same.pk if same else None}, status=code)
 
     @extend_schema(
         summary="List tags and collections of the documents you may see",
@@ -169,7 +184,7 @@ class DocumentViewSet(
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(
-        summary="Ingest a failed document again",
+        summary="Ingest a failed document, or its failed new version, again",
         request=None,
         responses={
             202: DocumentSerializer,

@@ -95,6 +95,10 @@ def test_the_schema_describes_every_operation(capsys):
         ("/api/documents/{document_id}/retry", "post"),
         ("/api/documents/{document_id}/file", "get"),
         ("/api/documents/retry", "post"),
+        ("/api/documents/{document_id}/versions", "get"),
+        ("/api/documents/{document_id}/versions", "post"),
+        ("/api/documents/{document_id}/versions/new", "delete"),
+        ("/api/documents/{document_id}/versions/{number}/file", "get"),
         ("/api/documents/{document_id}/pages/{number}", "get"),
         ("/api/documents/{document_id}/pages/{number}/image", "get"),
     }

@@ -194,6 +194,8 @@ def test_the_api_answers_an_upload_at_once(api_as, owner):
         "content_type": "text/plain",
         "size": 9,
         "sha256": hashlib.sha256(b"The plan.").hexdigest(),
+        "version": 1,
+        "new_version": None,
         "status": "uploaded",
         "stage": "",
         "progress": 0,
@@ -207,6 +209,7 @@ def test_the_api_answers_an_upload_at_once(api_as, owner):
         "attachments": [],
         "created_at": answer.json()["created_at"],
         "completed_at": None,
+        "same_name": None,
     }
 
 

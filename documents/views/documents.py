@@ -29,6 +29,7 @@ from documents.quotas import quotas_of
 from documents.retries import retry_documents
 from documents.trail import record_download, record_view
 from documents.upload_limit import oversized
+from documents.versions import versions_of
 from documents.views.lookup import SignedInRequest, list_page, visible_document
 from documents.views.uploads import recent_batches, retried_sentence, sending_limits
 from knowledge.lib.errors import AppError, InvalidInput
@@ -48,7 +49,7 @@ def document_list(request: SignedInRequest) -> HttpResponse:
     found = visible.search(chosen.get("search", "")).newest_first()
     if "status" in chosen:
         found = found.filter(status=chosen["status"])
-    found = found.select_related("uploaded_by", "attached_to")
+    found = found.select_related("uploaded_by", "attached_to", "draft")
     found = found.prefetch_related("attachments", "tags")
     shown = list_page(found, request, _DOCUMENTS_A_LIST)
     context = {
@@ -58,7 +59,7 @@ def document_list(request: SignedInRequest) -> HttpResponse:
         "query": urlencode(chosen),
         # The chat is narrowed by tags and collections, and by nothing else of these.
         "narrowing": urlencode({k: v for k, v in chosen.items() if k in ("tag", "collection")}),
-        "polling": any(document.is_in_progress for document in shown),
+        "polling": any(document.is_changing for document in shown),
         "failed_count": Document.objects.editable_by(request.user).failed().count(),
         **_allowed(request.user, [document.pk for document in shown]),
     }
@@ -73,8 +74,9 @@ def status(request: SignedInRequest) -> HttpResponse:
     The answer asks again only while one of them is in progress, so that the polling ends.
     """
     asked = [key for key in map(_uuid_or_none, request.GET.getlist("id")) if key]
-    documents = list(Document.objects.visible_to(request.user).filter(pk__in=asked[:100]))
-    polling = any(document.is_in_progress for document in documents)
+    visible = Document.objects.visible_to(request.user).select_related("draft")
+    documents = list(visible.filter(pk__in=asked[:100]))
+    polling = any(document.is_changing for document in documents)
     return _status_answer(request, documents, polling=polling)
 
 
@@ -257,7 +259,9 @@ def _render_detail(
         "attachments": document.attachments.visible_to(request.user).order_by("filename", "pk"),
         "attached_to": attached_to.first(),
         "teams": document.teams.annotate(size=Count("members")),
-        "polling": document.is_in_progress,
+        "polling": document.is_changing,
+        "versions": versions_of(document),
+        "can_have_versions": Document.objects.with_versions().filter(pk=document.pk).exists(),
         **_allowed(request.user, [document.pk]),
     }
     return render(request, "documents/document_detail.html", context, status=code)

@@ -21,7 +21,8 @@ class SignedInRequest(HtmxHttpRequest):
 
 def visible_document(request: SignedInRequest, document_id: uuid.UUID) -> Document:
     """Return the document, or raise NotFound alike when it is missing and when it is hidden."""
-    found = Document.objects.visible_to(request.user).select_related("uploaded_by")
+    visible = Document.objects.visible_to(request.user)
+    found = visible.select_related("uploaded_by", "version_by", "draft")
     document = found.filter(pk=document_id).first()
     if document is None:
         raise NotFound

@@ -39,6 +39,8 @@ GET /api/documents
 GET /api/documents/{document_id}
 GET /api/documents/{document_id}/file
 GET /api/documents/{document_id}/pages/1
+GET /api/documents/{document_id}/versions
+GET /api/documents/{document_id}/versions/{key}/file
 GET /api/documents/{document_id}/pages/1?view=text&start=20&end=40
 GET /api/documents?search=wombat
 GET /chat/
@@ -52,6 +54,7 @@ GET /documents/?search=wombat
 GET /documents/{document_id}
 GET /documents/{document_id}/delete
 GET /documents/{document_id}/file
+GET /documents/{document_id}/versions/{key}/file
 GET /documents/{document_id}/pages/1
 GET /documents/{document_id}/pages/1?view=text&start=20&end=40
 GET /documents/{document_id}/passages

@@ -84,6 +84,11 @@ class SourceSerializer(serializers.Serializer[None]):
         help_text="False when the document is gone or may no longer be read; "
         "ids are then null, texts empty."
     )
+    version = serializers.IntegerField(help_text="Of the document, that the passage is of.")
+    superseded = serializers.BooleanField(
+        help_text="True when a newer version of the document is in force: the passage is not "
+        "available, but `document_id`, `filename` and the `url` of the document are told."
+    )
 
 
 class QuoteSerializer(serializers.Serializer[None]):

@@ -152,13 +152,15 @@ class Message(models.Model):
 class MessageSource(models.Model):
     """A passage that an answer was given, by reference: its text is read from the document.
 
-    When the document goes, the reference is null and nothing of the passage is left here.
+    When the document goes, both references are null and nothing of the passage is left here. When
+    a newer version takes its place, the passage's alone is.
     """
 
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="sources")
     number = models.PositiveSmallIntegerField(help_text="The n of the citation [n].")
     document = models.ForeignKey(Document, on_delete=models.SET_NULL, null=True)
     chunk = models.ForeignKey(DocumentChunk, on_delete=models.SET_NULL, null=True)
+    version = models.PositiveIntegerField(default=1, help_text="Of the document, when asked.")
     page = models.PositiveIntegerField()
     start = models.PositiveIntegerField()
     end = models.PositiveIntegerField()

@@ -26,7 +26,7 @@ def message_sources(*, message: Message, user: User) -> list[Source]:
 
 
 def sources_of(*, messages: Iterable[Message], user: User) -> dict[uuid.UUID, list[Source]]:
-    """Return the sources of each message, with two queries for all of them.
+    """Return the sources of each message, with two or three queries for all of them.
 
     SECURITY: `visible_to` decides here, at the time of reading; nothing of a passage is kept with
     the message.
@@ -39,9 +39,15 @@ def sources_of(*, messages: Iterable[Message], user: User) -> dict[uuid.UUID, li
         .select_related("document")
         .in_bulk([row.chunk_id for row in rows if row.chunk_id is not None])
     )
+    # The document is there and the passage is not: a newer version has taken its place.
+    orphans = {row.document_id for row in rows if row.chunk_id is None and row.document_id}
+    changed = Document.objects.visible_to(user).in_bulk(orphans) if orphans else {}
     quotes = {message.pk: _quotes(message) for message in messages}
     for row in rows:
         chunk = readable.get(row.chunk_id) if row.chunk_id is not None else None
+        if chunk is None and row.document_id in changed:
+            found[row.message_id].append(_superseded(row, changed[row.document_id]))
+            continue
         quote = quotes[row.message_id].get(row.number)
         found[row.message_id].append(_source(row, chunk, quote))
     return found
@@ -72,7 +78,7 @@ def is_withheld(*, message: Message, sources: Sequence[Source]) -> bool:
 
     The words of a deleted document are gone from the answer too, so that it may be empty here.
     """
-    gone = [source.n for source in sources if not source.available]
+    gone = [source.n for source in sources if not (source.available or source.superseded)]
     if not gone or message.is_open:
         return False
     return message.sources.filter(number__in=gone, used=True).exists()
@@ -106,6 +112,7 @@ def keep_sources(
             number=number,
             document_id=passage.document_id,
             chunk_id=passage.chunk_key,
+            version=passage.version,
             page=passage.page,
             start=passage.start,
             end=passage.end,
@@ -131,10 +138,16 @@ def found_sources(passages: Sequence[Passage]) -> list[Source]:
             content=passage.content,
             score=passage.score,
             cited=False,
-            url=passage_url(passage.document_id, passage.page, (passage.start, passage.end)),
+            url=passage_url(
+                passage.document_id,
+                passage.page,
+                (passage.start, passage.end),
+                version=passage.version,
+            ),
             available=True,
             document_date=passage.document_date,
             dated_by=passage.dated_by,
+            version=passage.version,
         )
         for number, passage in enumerate(passages, start=1)
     ]
@@ -158,13 +171,36 @@ def _source(
         content=chunk.text if chunk else "",
         score=row.score,
         cited=row.cited,
-        url=passage_url(chunk.document_id, row.page, span, quote) if chunk else "",
+        url=passage_url(chunk.document_id, row.page, span, quote, version=row.version)
+        if chunk
+        else "",
         available=chunk is not None,
         quote=text,
         quote_start=quote[0] if quote else None,
         quote_end=quote[1] if quote else None,
         document_date=chunk.document.date if chunk else None,
         dated_by=chunk.document.dated_by if chunk else "",
+        version=row.version,
+    )
+
+
+def _superseded(row: MessageSource, document: Document) -> Source:
+    """Return a source whose passage went with an earlier version of its document."""
+    return Source(
+        n=row.number,
+        chunk_id=None,
+        document_id=document.pk,
+        filename=document.filename,
+        page=row.page,
+        start=row.start,
+        end=row.end,
+        content="",
+        score=row.score,
+        cited=row.cited,
+        url=f"{reverse('documents:detail', args=[document.pk])}#versions",
+        available=False,
+        version=row.version,
+        superseded=True,
     )
 
 
@@ -173,14 +209,19 @@ def passage_url(
     page: int,
     passage: tuple[int, int],
     quote: tuple[int, int] | None = None,
+    *,
+    version: int = 1,
 ) -> str:
     """Return the address of a page with a sentence marked, and the rest of its passage lightly.
 
     Args:
         passage, quote: characters into the page's text; without a quote all of it is marked.
+        version: of the document, in which they stand: in another one the page marks nothing.
     """
     marked = {"start": passage[0], "end": passage[1]}
     if quote and quote != passage:
         marked = {"start": quote[0], "end": quote[1], "from": passage[0], "to": passage[1]}
+    if version > 1:
+        marked["version"] = version
     address = reverse("documents:page", args=[document_id, page])
     return f"{address}?{urlencode(marked)}#passage"

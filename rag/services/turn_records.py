@@ -284,7 +284,7 @@ def _write(message: Message, turn: OpenTurn, settlement: Settlement) -> None:
     is_complete = settlement.status == Message.Status.COMPLETED
     if (is_complete and not settlement.uses_all) or answer.text in ("", DONT_KNOW):
         message.sources.exclude(number__in=answer.cited).update(used=False)
-    if message.sources.filter(used=True, chunk=None).exists():
+    if message.sources.filter(used=True, document=None).exists():
         # A document was deleted meanwhile: as with every answer made of it, nothing stays.
         Message.objects.filter(pk=message.pk).update(
             content="", search_query="", sentences=[], conflicts=[]

@@ -53,6 +53,7 @@ class Paper:
     teams: set[str]
     status: str = "uploaded"
     abandoned: int = 0
+    has_next: bool = False
     chunks: set[int] = field(default_factory=set)
 
     def is_read_by(self, person: Person) -> bool:
@@ -118,12 +119,30 @@ class IndexLife(RuleBasedStateMachine):
     def ingest(self, by: int) -> None:
         self.processes[by].do("ingest")
         for paper in self.papers.values():
-            if paper.status == "uploaded":
-                paper.status = "completed"
+            if paper.status == "uploaded" or paper.has_next:
+                earlier = paper.chunks
+                paper.status, paper.has_next = "completed", False
                 rows = DocumentChunk.objects.filter(document_id=paper.key)
                 paper.chunks = set(rows.values_list("pk", flat=True))
                 assert paper.chunks
+                assert not paper.chunks & earlier
         assert not Document.objects.filter(status__in=["uploaded", "processing"]).exists()
+
+    @precondition(lambda self: self.papers)
+    @rule(
+        by=st.integers(0, 1),
+        choice=st.randoms(use_true_random=False),
+        paragraphs=st.integers(1, 3),
+    )
+    def upload_next_version(self, by: int, choice: random.Random, paragraphs: int) -> None:
+        paper = choice.choice(list(self.papers.values()))
+        self.processes[by].do(
+            "upload_next",
+            document=paper.key,
+            actor=paper.owner.key,
+            text=self._text(paragraphs),
+        )
+        paper.has_next = True
 
     @rule(by=st.integers(0, 1), choice=st.randoms(use_true_random=False))
     def fail_or_abandon(self, by: int, choice: random.Random) -> None:
@@ -239,9 +258,13 @@ class IndexLife(RuleBasedStateMachine):
 
     @invariant()
     def files_and_rows_belong_together(self) -> None:
-        mine = Document.objects.filter(organization__in=self.organizations)
+        rows = Document.objects.filter(organization__in=self.organizations)
+        mine = rows.without_drafts()
         assert {str(key) for key in mine.values_list("pk", flat=True)} == set(self.papers)
-        assert all(default_storage.exists(name) for name in mine.values_list("file", flat=True))
+        files = set(rows.values_list("file", flat=True))
+        files |= set(rows.exclude(versions=None).values_list("versions__file", flat=True))
+        assert all(default_storage.exists(name) for name in files)
+        assert rows.count() - mine.count() == sum(p.has_next for p in self.papers.values())
 
 
 def _damage(path: Path, choice: random.Random) -> None:

@@ -96,11 +96,15 @@ def citations_of(sources: Iterable[Source]) -> dict[int, Citation]:
 
 
 def _citation(source: Source, quote: tuple[int, int] | None = None) -> Citation:
+    if source.superseded:
+        title = f"{source.filename}: a newer version of this document is in force"
+        return Citation(url=source.url, title=title)
     if not source.available or source.document_id is None:
         return Citation(url="", title="Source deleted or no longer shared with you")
     url = source.url
     if quote is not None:
-        url = passage_url(source.document_id, source.page, (source.start, source.end), quote)
+        span = (source.start, source.end)
+        url = passage_url(source.document_id, source.page, span, quote, version=source.version)
     return Citation(url=url, title=_where(source))
 
 

@@ -1,7 +1,8 @@
 """What should be there, in plain memory: the model that each life is compared with."""
 
 import hashlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from email.message import EmailMessage
 from random import Random
@@ -135,6 +136,8 @@ class Expected:
     Attributes:
         notes: by name; accepted and not deleted.
         doubtful: by name; its upload or its delete was cut off, so it may be there or not, whole.
+        versions: how many new versions of a note were accepted, by its name.
+        next_version: by name; the newest version that was accepted, in force once it is read.
         to_come: by name; attached to a message that was accepted, so there when that is read.
         deleted: names and ids of documents whose delete returned.
         given_up: names that may have failed, because they stopped a worker too often.
@@ -144,6 +147,8 @@ class Expected:
 
     notes: dict[str, Note] = field(default_factory=dict)
     doubtful: dict[str, tuple[Note, str]] = field(default_factory=dict)
+    versions: Counter[str] = field(default_factory=Counter)
+    next_version: dict[str, Note] = field(default_factory=dict)
     to_come: dict[str, Note] = field(default_factory=dict)
     deleted: dict[str, str] = field(default_factory=dict)
     given_up: set[str] = field(default_factory=set)
@@ -156,16 +161,28 @@ class Expected:
     def accepted(self, note: Note) -> None:
         self.notes[note.name] = note
 
+    def accepted_version(self, note: Note) -> None:
+        self.versions[note.name] += 1
+        self.next_version[note.name] = note
+
     def removed(self, name: str, document_id: str) -> None:
         self.notes.pop(name, None)
+        self.next_version.pop(name, None)
         self.deleted[name] = document_id
 
     def in_doubt(self, name: str, note: Note | None = None, document_id: str = "") -> None:
         """Take an upload of a note, or the delete of a document, for one or the other."""
         self.doubtful[name] = (note or self.notes.pop(name), document_id)
 
-    def settle(self, found: set[str]) -> None:
-        """Decide every doubt by what is there; from now on it is a promise like the others."""
+    def settle(self, found: Mapping[str, str]) -> None:
+        """Decide every doubt by what is there; from now on it is a promise like the others.
+
+        Args:
+            found: the digest of the file in force of each document, by its name.
+        """
+        for name, note in list(self.next_version.items()):
+            if found.get(name) == note.sha256:
+                self.notes[name] = self.next_version.pop(name)
         self.notes |= {name: note for name, note in self.to_come.items() if name in found}
         for name, (note, document_id) in self.doubtful.items():
             if name in found:
@@ -175,9 +192,9 @@ class Expected:
         self.doubtful = {}
 
     def all_has_come(self) -> None:
-        """Expect from now on what was attached to messages, too."""
-        self.notes |= self.to_come
-        self.to_come = {}
+        """Expect from now on what was attached to messages, and the newest versions."""
+        self.notes |= self.to_come | self.next_version
+        self.to_come, self.next_version = {}, {}
 
     def visible_to(self, email: str) -> dict[str, Note]:
         person = PEOPLE[email]

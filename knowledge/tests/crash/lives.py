@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -173,6 +174,19 @@ class Life:
         self.expected.accepted(message)
         self.expected.to_come |= {note.name: note for note in notes}
 
+    def new_version(self, name: str) -> Note:
+        """Return a note with other contents and everything else as it was."""
+        note = self.expected.notes[name]
+        made = random_note(name, self.rng, owner=note.owner)
+        return replace(made, visibility=note.visibility)
+
+    def uploads_version(self, name: str) -> None:
+        """Upload a new version of a note."""
+        note = self.new_version(name)
+        self.tell("upload_version", {"note": note})
+        self.server.do("upload_version", note=note)
+        self.expected.accepted_version(note)
+
     def deletes(self, names: Sequence[str]) -> None:
         """Delete notes of one organization."""
         self.tell("delete", {"names": names})
@@ -248,7 +262,7 @@ class Life:
     def checks_before_restart(self) -> None:
         """Check what must hold right after a crash, whatever is still to be put right."""
         fresh = self.process()
-        self.expected.settle(set(fresh.do("document_ids")))
+        self.expected.settle(fresh.do("digests"))
         found = fresh.do("check_before_restart", expected=self.expected)
         self.report.breaches += [f"before the restart: {breach}" for breach in found]
         fresh.close()

@@ -19,7 +19,7 @@ from django_q.models import OrmQ
 from django_q.signing import SignedPackage
 
 from accounts.models import Membership, Organization, Team, User
-from documents import services
+from documents import services, versions
 from documents.models import Document, FileDeletion
 from knowledge.lib import faults
 from knowledge.tests.crash import invariants
@@ -121,6 +121,16 @@ def upload(note: Note) -> str:
     return str(document.pk)
 
 
+def upload_version(note: Note) -> None:
+    """Upload a new version of the document of this name."""
+    versions.upload_version(
+        document=Document.objects.without_drafts().get(filename=note.name),
+        actor=_user(note.owner),
+        file=BytesIO(note.content),
+        filename=note.name,
+    )
+
+
 def upload_over_http(note: Note) -> None:
     """Upload a note as a browser does, through the handlers that receive it."""
     client = Client()
@@ -136,7 +146,7 @@ def upload_all(notes: Sequence[Note]) -> None:
 
 def share(name: str, visibility: str) -> None:
     """Have the organization's administrator change who may read a note."""
-    document = Document.objects.get(filename=name)
+    document = Document.objects.without_drafts().get(filename=name)
     services.share_document(
         document=document,
         actor=_user(ADMINS[document.organization.name]),
@@ -147,7 +157,7 @@ def share(name: str, visibility: str) -> None:
 
 def delete(names: Sequence[str]) -> None:
     """Have the organization's administrator delete notes of it, all in one go."""
-    documents = Document.objects.filter(filename__in=names)
+    documents = Document.objects.without_drafts().filter(filename__in=names)
     [organization] = set(documents.values_list("organization__name", flat=True))
     deleted = services.delete_documents(documents=documents, actor=_user(ADMINS[organization]))
     assert deleted == len(names), f"{deleted} of {names} were deleted"
@@ -155,7 +165,13 @@ def delete(names: Sequence[str]) -> None:
 
 def document_ids() -> dict[str, str]:
     """Return the id of every document by its name."""
-    return {name: str(pk) for name, pk in Document.objects.values_list("filename", "pk")}
+    documents = Document.objects.without_drafts()
+    return {name: str(pk) for name, pk in documents.values_list("filename", "pk")}
+
+
+def digests() -> dict[str, str]:
+    """Return the digest of every document's file by its name."""
+    return dict(Document.objects.without_drafts().values_list("filename", "sha256"))
 
 
 def ask(owner: str, query: str) -> None:

@@ -15,6 +15,7 @@ from documents import leases
 from documents.exceptions import DocumentFailure
 from documents.models import Document, DocumentChunk
 from documents.services import delete_documents, retry_document, share_document, upload_document
+from documents.versions import upload_version
 from rag.embedding.registry import get_embedder
 from rag.index import registry
 from rag.index.registry import get_lexical_index, get_vector_index
@@ -43,6 +44,17 @@ def upload(*, owner: str, text: str, visibility: str, teams: list[str]) -> str:
         ingest=False,
     )
     return str(document.pk)
+
+
+def upload_next(*, document: str, actor: str, text: str) -> None:
+    """Upload a new version of a document."""
+    upload_version(
+        document=Document.objects.get(pk=document),
+        actor=User.objects.get(pk=actor),
+        file=ContentFile(text.encode()),
+        filename="note.txt",
+        ingest=False,
+    )
 
 
 def ingest() -> int:
@@ -190,6 +202,7 @@ ACTIONS: dict[str, Callable[..., Any]] = {
     action.__name__: action
     for action in (
         upload,
+        upload_next,
         ingest,
         ingest_dying_of,
         fail,

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from logging import getLogger
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from django.conf import settings
 
@@ -79,7 +79,8 @@ def _made(document: Document, path: Path) -> Iterator[BinaryIO]:
     fields = {"document_id": str(document.pk), "bytes": document.size}
     with document.file.open("rb") as source, contextlib.ExitStack() as stack:
         try:
-            made = stack.enter_context(slides_as_pdf(source, document.extension))
+            pdf = slides_as_pdf(cast(BinaryIO, source), document.extension)
+            made = stack.enter_context(pdf)
         except ExtractionError as error:
             logger.warning("slides not drawn", extra={**fields, "code": error.code})
             # Kept also where it may pass: each try costs a core for as long as it is allowed.

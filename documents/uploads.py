@@ -34,6 +34,9 @@ State = UploadFile.State
 
 _KEPT_BATCHES = 50  # of one person; the oldest go, as nobody looks at them again
 _KEPT_FOR = datetime.timedelta(days=30)
+_ARCHIVES = frozenset({"zip", "gz", "tgz", "tar", "bz2", "xz", "7z", "rar"})
+_UNPACK = "Unpack it and upload the files in it."
+_SAVE_AS_PDF = "If it is a document, save it as PDF and upload that."
 _UNREADABLE = (
     "The browser could not read this file. Check that it still exists and that you may open it, "
     "then choose it again."
@@ -242,11 +245,9 @@ def _judge(row: UploadFile) -> None:
     extension = PurePosixPath(row.path).suffix[1:].lower()
     if extension not in accepted_extensions():
         kind = f"(.{extension[:16]}) " if extension else ""
+        what_to_do = _UNPACK if extension in _ARCHIVES else _SAVE_AS_PDF
         row.state = State.REFUSED
-        row.reason = (
-            f"Files of this kind {kind}are not read here. If it is a document, save it as PDF and "
-            "upload that."
-        )
+        row.reason = f"Files of this kind {kind}are not read here. {what_to_do}"
     elif row.size > settings.MAX_UPLOAD_BYTES:
         row.state, row.reason = State.REFUSED, too_large(row.path).message
 

@@ -77,6 +77,49 @@ class MemberForm(_EmailForm):
         }
 
 
+class InvitationForm(forms.Form):
+    """Who is invited, as what, into which teams."""
+
+    email = forms.EmailField(max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "off"}))
+    role = forms.ChoiceField(choices=User.Role.choices, initial=User.Role.USER)
+    teams = forms.ModelMultipleChoiceField(
+        queryset=Team.objects.none(), required=False, widget=forms.CheckboxSelectMultiple
+    )
+
+    def __init__(self, *args: Any, admin: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        teams: Any = self.fields["teams"]
+        teams.queryset = Team.objects.visible_to(admin).order_by("name")
+        if not teams.queryset.exists():
+            del self.fields["teams"]
+
+
+class JoinForm(forms.Form):
+    """What the person who was invited says about themselves."""
+
+    name = forms.CharField(
+        max_length=150, required=False, widget=forms.TextInput(attrs={"autocomplete": "name"})
+    )
+    password = forms.CharField(
+        strip=False,
+        max_length=MAX_PASSWORD_CHARACTERS,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text=password_validators_help_text_html(),
+    )
+    again = forms.CharField(
+        strip=False,
+        max_length=MAX_PASSWORD_CHARACTERS,
+        label="The same password again",
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
+    def clean_again(self) -> str:
+        again: str = self.cleaned_data["again"]
+        if again != self.cleaned_data.get("password", again):
+            raise ValidationError("The two passwords are not the same.")
+        return again
+
+
 class TeamForm(forms.ModelForm):
     """A team's name."""
 

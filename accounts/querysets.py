@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 if TYPE_CHECKING:
-    from accounts.models import AuditEvent, Membership, Organization, Team, User
+    from accounts.models import AuditEvent, Invitation, Membership, Organization, Team, User
 
 
 class OrganizationQuerySet(QuerySet["Organization"]):
@@ -86,6 +86,25 @@ class MembershipQuerySet(QuerySet["Membership"]):
             return self.none()
         mine = self.filter(team__organization_id=user.organization_id)
         return mine if user.is_organization_admin else mine.filter(user=user)
+
+
+class InvitationQuerySet(QuerySet["Invitation"]):
+    """Invitations."""
+
+    def visible_to(self, user: User) -> InvitationQuerySet:
+        """Return the organization's, for its admins alone."""
+        if user.organization_id is None or not user.is_organization_admin:
+            return self.none()
+        return self.filter(organization_id=user.organization_id)
+
+    def open(self) -> InvitationQuerySet:
+        """Return those whose link works now."""
+        return self.filter(
+            accepted_at__isnull=True,
+            revoked_at__isnull=True,
+            expires_at__gt=timezone.now(),
+            organization__suspended_at__isnull=True,
+        )
 
 
 class AppendOnly(TypeError):

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts.views import audit, members, sessions, teams
+from accounts.views import audit, invitations, members, sessions, teams
 
 app_name = "accounts"
 urlpatterns = [
@@ -15,6 +15,9 @@ urlpatterns = [
     path("members/<uuid:user_id>/deactivate", members.deactivate, name="member_deactivate"),
     path("members/<uuid:user_id>/reactivate", members.reactivate, name="member_reactivate"),
     path("members/<uuid:user_id>/password", members.reset_password, name="member_password"),
+    path("invitations", invitations.invitations, name="invitations"),
+    path("invitations/<uuid:invitation_id>/revoke", invitations.revoke, name="invitation_revoke"),
+    path("join/<str:token>", invitations.join, name="join"),
     path("teams", teams.teams, name="teams"),
     path("teams/<uuid:team_id>/rename", teams.rename, name="team_rename"),
     path("teams/<uuid:team_id>/delete", teams.delete, name="team_delete"),

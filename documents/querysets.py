@@ -6,7 +6,17 @@ import datetime
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, cast
 
-from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet
+from django.db.models import (
+    BooleanField,
+    Count,
+    Exists,
+    ExpressionWrapper,
+    F,
+    Max,
+    OuterRef,
+    Q,
+    QuerySet,
+)
 
 from documents.labels import Label, label_key
 from documents.narrowing import Narrowing
@@ -40,14 +50,31 @@ class DocumentQuerySet(QuerySet["Document"]):
         within = within.without_drafts()
         if user.is_organization_admin:
             return within
+        grounds = self._grounds(user)
+        return within.filter(grounds["owner"] | grounds["organization"] | grounds["team"])
+
+    def with_grounds(self, user: User) -> DocumentQuerySet:
+        """Annotate which of the grounds for reading hold for the user: `is_owner` and so on.
+
+        They are the parts of the rule above. They say nothing of whether the user is active, nor
+        whether the organization is theirs and in service, which the rule asks besides.
+        """
+        wrapped = {
+            f"is_{name}": ExpressionWrapper(ground, output_field=BooleanField())
+            for name, ground in self._grounds(user).items()
+        }
+        return self.annotate(**wrapped)
+
+    def _grounds(self, user: User) -> dict[str, Q]:
+        """Return why one who is no administrator may read a document of their organization."""
         shares = self.model.teams.through.objects.filter(
             document_id=OuterRef("pk"), team__memberships__user_id=user.pk
         )
-        return within.filter(
-            Q(uploaded_by_id=user.pk)
-            | Q(visibility=self.model.Visibility.ORGANIZATION)
-            | (Q(visibility=self.model.Visibility.TEAMS) & Exists(shares))
-        )
+        return {
+            "owner": Q(uploaded_by_id=user.pk),
+            "organization": Q(visibility=self.model.Visibility.ORGANIZATION),
+            "team": Q(Exists(shares), visibility=self.model.Visibility.TEAMS),
+        }
 
     def editable_by(self, user: User) -> DocumentQuerySet:
         """Return what the user may share, retry and rename: own; an administrator: all."""
@@ -203,7 +230,7 @@ class UploadBatchQuerySet(QuerySet["UploadBatch"]):
 
     def visible_to(self, user: User) -> UploadBatchQuerySet:
         """Return the user's own; an administrator: all of the organization."""
-        if not user.is_active or user.organization_id is None:
+        if not user.is_in_service or user.organization_id is None:
             return self.none()
         within = self.filter(organization_id=user.organization_id)
         return within if user.is_organization_admin else within.filter(owner_id=user.pk)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from documents.views import documents, pages, uploads, versions
+from documents.views import documents, pages, readers, uploads, versions
 
 app_name = "documents"
 urlpatterns = [
@@ -23,6 +23,7 @@ urlpatterns = [
     path("<uuid:document_id>/versions", versions.add, name="add-version"),
     path("<uuid:document_id>/versions/discard", versions.discard, name="discard-version"),
     path("<uuid:document_id>/versions/<int:number>/file", versions.file, name="version-file"),
+    path("<uuid:document_id>/readers", readers.readers, name="readers"),
     path("<uuid:document_id>/share", documents.share, name="share"),
     path("<uuid:document_id>/edit", documents.edit, name="edit"),
     path("<uuid:document_id>/retry", documents.retry, name="retry"),

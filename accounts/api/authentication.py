@@ -2,6 +2,7 @@
 
 from typing import Any, cast
 
+from drf_spectacular.authentication import SessionScheme as DjangoSessionScheme
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import SessionAuthentication as DjangoSession
 from rest_framework.request import Request
@@ -60,3 +61,9 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
             "bearerFormat": "JWT",
             "description": "The access_token of `POST /api/auth/login`.",
         }
+
+
+class SessionScheme(DjangoSessionScheme):  # type: ignore[no-untyped-call]
+    """Describes the session cookie in the OpenAPI document."""
+
+    target_class = SessionAuthentication  # type: ignore[assignment]

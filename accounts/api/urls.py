@@ -3,6 +3,7 @@
 from django.urls import path
 
 from accounts.api import auth, views
+from accounts.api.invitations import InvitationViewSet
 
 urlpatterns = [
     path("auth/login", auth.LoginView.as_view(), name="api-login"),
@@ -14,6 +15,16 @@ urlpatterns = [
         "users/<uuid:id>",
         views.UserViewSet.as_view({"get": "retrieve", "patch": "partial_update"}),
         name="api-user",
+    ),
+    path(
+        "invitations",
+        InvitationViewSet.as_view({"get": "list", "post": "create"}),
+        name="api-invitations",
+    ),
+    path(
+        "invitations/<uuid:id>",
+        InvitationViewSet.as_view({"delete": "destroy"}),
+        name="api-invitation",
     ),
     path("teams", views.TeamViewSet.as_view({"get": "list"}), name="api-teams"),
     path("audit", views.AuditViewSet.as_view({"get": "list"}), name="api-audit"),

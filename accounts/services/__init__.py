@@ -1,6 +1,13 @@
 """Everything that changes an organization, its people and its teams, and records that it did."""
 
 from accounts.services.audit_trail import export_chain, export_events, seal_again
+from accounts.services.invitations import (
+    NewInvitation,
+    accept_invitation,
+    find_invitation,
+    invite,
+    revoke_invitation,
+)
 from accounts.services.organizations import (
     create_organization,
     reinstate_organization,
@@ -23,6 +30,7 @@ from accounts.services.people import (
 )
 from accounts.services.sessions import (
     check_credentials,
+    note_sign_in,
     note_sign_out,
     note_token_refresh,
     note_token_reuse,
@@ -37,6 +45,8 @@ from accounts.services.teams import (
 
 __all__ = [
     "NewAccount",
+    "NewInvitation",
+    "accept_invitation",
     "add_member",
     "change_email",
     "change_role",
@@ -48,6 +58,9 @@ __all__ = [
     "delete_team",
     "export_chain",
     "export_events",
+    "find_invitation",
+    "invite",
+    "note_sign_in",
     "note_sign_out",
     "note_token_refresh",
     "note_token_reuse",
@@ -59,6 +72,7 @@ __all__ = [
     "rename_user",
     "request_removal",
     "reset_password",
+    "revoke_invitation",
     "seal_again",
     "set_password",
     "set_superuser",

@@ -60,7 +60,7 @@ def add_account(
     given = password or None
     secret = given or generate_password()
     if given is not None:
-        _require_strong(secret, User(email=email, name=name))
+        require_strong(secret, User(email=email, name=name))
     try:
         with transaction.atomic():
             user = User.objects.create_user(
@@ -194,7 +194,7 @@ def set_password(*, user: User, actor: User, password: str) -> User:
         ValidationError: the password is weak.
     """
     _begin(user=user, actor=actor, own=True)
-    _require_strong(password, user)
+    require_strong(password, user)
     user.set_password(password)
     user.save(update_fields=["password"])
     _note("user.password_changed", actor, user)
@@ -241,7 +241,8 @@ def _note(action: str, actor: User, user: User, **details: str) -> None:
     audit.record(action=action, actor=actor, organization=user.organization, target=user, **details)
 
 
-def _require_strong(password: str, user: User) -> None:
+def require_strong(password: str, user: User) -> None:
+    """Refuse a weak password, beside its field."""
     try:
         validate_password(password, user)
     except ValidationError as error:

@@ -36,6 +36,12 @@ def check_credentials(*, email: str, password: str) -> User | None:
 
 
 @transaction.atomic
+def note_sign_in(*, user: User) -> None:
+    """Record a sign-in by other means than a password."""
+    audit.record(action="user.signed_in", actor=user, target=user)
+
+
+@transaction.atomic
 def note_sign_out(*, user: User) -> None:
     """Record that the user signed out."""
     audit.record(action="user.signed_out", actor=user, target=user)

@@ -5,6 +5,7 @@ from typing import Any
 from django.urls import reverse
 from rest_framework import serializers
 
+from accounts.api.serializers import PersonSerializer
 from accounts.models import Team, User
 from documents.labels import MAX_COLLECTION_CHARACTERS, MAX_TAG_CHARACTERS, MAX_TAGS
 from documents.models import Document, Page
@@ -266,3 +267,35 @@ class RetriedSerializer(serializers.Serializer[Any]):
     """How many documents are ingested again."""
 
     count = serializers.IntegerField(min_value=0)
+
+
+class ReasonSerializer(serializers.Serializer[Any]):
+    """One part of the rule."""
+
+    name = serializers.CharField()
+    holds = serializers.BooleanField()
+    sentence = serializers.CharField()
+
+
+class ReaderSerializer(serializers.Serializer[Any]):
+    """A person, and whether and by what they can read a document."""
+
+    person = PersonSerializer()
+    can_see = serializers.BooleanField(source="is_visible")
+    needed = ReasonSerializer(many=True, help_text="All of these must hold.")
+    grounds = ReasonSerializer(many=True, help_text="Of these, one must.")
+
+
+class ReadersSerializer(serializers.Serializer[Any]):
+    """Who can read a document."""
+
+    people = ReaderSerializer(many=True)
+    is_cut = serializers.BooleanField(help_text="More people can see it than are listed.")
+
+
+class ReaderFilterSerializer(serializers.Serializer[Any]):
+    """About whom an administrator asks."""
+
+    person = serializers.EmailField(
+        required=False, help_text="Explain this person alone, who may be none of the readers."
+    )

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from documents.api.readers import ReadersView
 from documents.api.version_views import VersionViewSet
 from documents.api.views import DocumentViewSet
 
@@ -15,6 +16,9 @@ urlpatterns = [
         "documents/<uuid:document_id>",
         _view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
         name="api-document",
+    ),
+    path(
+        "documents/<uuid:document_id>/readers", ReadersView.as_view(), name="api-document-readers"
     ),
     path("documents/<uuid:document_id>/retry", _view({"post": "retry"}), name="api-document-retry"),
     path(

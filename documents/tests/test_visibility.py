@@ -14,6 +14,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import Membership, Organization, Team, User
 from documents.models import Document, DocumentChunk, Page
+from documents.readers import explain, readers_of
 
 pytestmark = pytest.mark.django_db
 
@@ -137,6 +138,11 @@ def test_every_way_in_shows_exactly_what_the_rule_says(cast, media, planned, mem
         assert set(Document.objects.deletable_by(user)) == (seen if admin else set())
         assert {p.document for p in Page.objects.visible_to(user)} == seen
         assert {c.document for c in DocumentChunk.objects.visible_to(user)} == seen
+        assert {d for d in documents if explain(d, user).is_visible} == seen
+        listed_as_reader = {
+            d for d in documents if user in {r.person for r in readers_of(d).people}
+        }
+        assert listed_as_reader == seen
 
         listed = api.get("/api/documents").json()
         assert {row["id"] for row in listed["results"]} == keys

@@ -189,10 +189,22 @@ LOGIN_URL = "accounts:login"
 LOGIN_REDIRECT_URL = "rag:chat"
 LOGOUT_REDIRECT_URL = "accounts:login"
 SESSION_COOKIE_AGE = env.integer("SESSION_HOURS", 12, minimum=1) * 3600
+INVITATION_DAYS = env.integer("INVITATION_DAYS", 7, minimum=1, maximum=365)
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "knowledge.lib.views.csrf_failure"
+
+# --- mail ---------------------------------------------------------------------------------------
+# Without a host nothing is mailed: invitations are links to hand over.
+EMAIL_HOST = env.text("EMAIL_HOST")
+EMAIL_PORT = env.integer("EMAIL_PORT", 587, minimum=1, maximum=65_535)
+EMAIL_SECURITY = env.choice("EMAIL_SECURITY", "starttls", ["starttls", "tls", "none"])
+EMAIL_USE_TLS, EMAIL_USE_SSL = EMAIL_SECURITY == "starttls", EMAIL_SECURITY == "tls"
+EMAIL_HOST_USER = env.text("EMAIL_USER")
+EMAIL_HOST_PASSWORD = env.text("EMAIL_PASSWORD")
+DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "knowledge@localhost")
+EMAIL_TIMEOUT = 10  # seconds; a request waits for it
 
 # --- API ----------------------------------------------------------------------------------------
 REST_FRAMEWORK = {

@@ -10,6 +10,7 @@ from django.test import Client
 from django_q.models import Failure, OrmQ, Schedule, Success
 
 from accounts.models import AuditEvent, Membership, Team, User
+from accounts.services import invite
 from conftest import PASSWORD
 from documents.announced_files import Announced
 from documents.models import Document, FileDeletion, UploadBatch
@@ -79,9 +80,12 @@ def world(
     conversation, answer = _conversation(owner)
     people = (None, owner, colleague, teammate, admin, outsider, outside_admin, operator)
     rows = _rows(document, conversation, answer, team)
+    invited = invite(actor=admin, email="invited@acme.test")
     return World(
         ids={
             "budget": rows[Budget].pk,
+            "invitation": invited.invitation.pk,
+            "token": invited.token,
             "document": document.pk,
             "batch": _batch(owner).pk,
             "conversation": conversation.pk,

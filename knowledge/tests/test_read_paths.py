@@ -64,6 +64,7 @@ POST /api/chat stream
 POST /api/retrieval
 """
 SHOWN_TO_ADMIN = """
+GET /documents/{document_id}/readers
 GET /admin/accounts/auditevent/{key}/change/
 GET /admin/documents/document/
 GET /admin/documents/document/?q=wombat

@@ -12,6 +12,8 @@ from knowledge.tests.urlconf import ask, outcome, routes, said
 
 PUBLIC = {
     "/login",
+    # Whoever has the link of an invitation joins here.
+    "/join/a",
     "/health",
     "/health/ready",
     "/api/auth/login",
@@ -27,6 +29,7 @@ GET    /documents/{document}/pages/1             login   200   404       200    
 GET    /documents/{document}/pages/1/image       login   422   404       422     422   404      404        404
 GET    /documents/{document}/passages            login   200   404       200     200   404      404        404
 GET    /documents/{document}/file                login   200   404       200     200   404      404        404
+GET    /documents/{document}/readers             login   200   404       403     200   404      404        404
 POST   /documents/{document}/share               login   302   404       403     302   404      404        404
 POST   /documents/{document}/versions            login   302   404       403     302   404      404        404
 POST   /documents/{document}/versions/discard    login   409   404       403     409   404      404        404
@@ -52,6 +55,9 @@ POST   /members/{person}/role                    login   403   403       403    
 POST   /members/{person}/deactivate              login   403   403       403     302   403      404        404
 POST   /members/{person}/reactivate              login   403   403       403     302   403      404        404
 POST   /members/{person}/password                login   403   403       403     200   403      404        404
+POST   /invitations/{invitation}/revoke          login   403   403       403     302   403      404        404
+GET    /join/{token}                              200    302   302       302     302   302      302        302
+POST   /join/{token}                              422    302   302       302     302   302      302        302
 POST   /teams/{team}/rename                      login   403   403       403     302   403      404        404
 POST   /teams/{team}/delete                      login   403   403       403     302   403      404        404
 POST   /teams/{team}/members                     login   403   403       403     302   403      404        404
@@ -62,6 +68,7 @@ POST   /usage/budgets/{budget}/delete/           login   403   403       403    
 GET    /api/documents/{document}                  401    200   404       200     200   404      404        404
 PATCH  /api/documents/{document}                  401    200   404       403     200   404      404        404
 DELETE /api/documents/{document}                  401    403   404       403     204   404      404        404
+GET    /api/documents/{document}/readers          401    200   404       403     200   404      404        404
 POST   /api/documents/{document}/retry            401    409   404       403     409   404      404        404
 GET    /api/documents/{document}/versions         401    200   404       200     200   404      404        404
 POST   /api/documents/{document}/versions         401    400   404       403     400   404      404        404
@@ -74,6 +81,7 @@ GET    /api/conversations/{conversation}          401    200   404       404    
 PATCH  /api/conversations/{conversation}          401    200   404       404     404   404      404        404
 DELETE /api/conversations/{conversation}          401    204   404       404     404   404      404        404
 POST   /api/messages/{answer}/feedback            401    200   404       404     404   404      404        404
+DELETE /api/invitations/{invitation}              401    403   403       403     204   403      404        404
 GET    /api/users/{person}                        401    403   403       403     200   403      404        404
 PATCH  /api/users/{person}                        401    403   403       403     200   403      404        404
 """  # noqa: E501
@@ -107,7 +115,10 @@ def _table() -> list[tuple[str, str, dict[str, str]]]:
 
 
 ROWS = _table()
-NAMES = ("document", "batch", "budget", "conversation", "answer", "person", "team", "teammate")
+NAMES = (
+    *("invitation", "token", "document", "batch", "budget"),
+    *("conversation", "answer", "person", "team", "teammate"),
+)
 
 
 def of_nothing(address: str) -> str:

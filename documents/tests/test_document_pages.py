@@ -197,3 +197,21 @@ def test_reading_changes_nothing(page_as, failed, admin):
         assert client.get(f"/documents/{document.pk}/{end}").status_code == 405
     client.get(f"/documents/{document.pk}/delete")
     assert Document.objects.get() == document
+
+
+def test_the_sentence_is_marked_and_the_rest_of_its_passage_lightly():
+    text = "Before. One. Two. Three. After."
+    parts = mark(text, "13", "17", "8", "24")
+    assert (parts.before, parts.lead, parts.passage, parts.tail, parts.after) == (
+        "Before. ",
+        "One. ",
+        "Two.",
+        " Three.",
+        " After.",
+    )
+
+
+@pytest.mark.parametrize(("first", "last"), [("14", "24"), ("8", "15"), ("x", ""), (None, "24")])
+def test_a_passage_that_is_not_around_the_sentence_is_left_out(first, last):
+    parts = mark("Before. One. Two. Three. After.", "13", "17", first, last)
+    assert (parts.lead, parts.passage, parts.tail) == ("", "Two.", "")

@@ -14,11 +14,12 @@ _MOST_BETWEEN = 40  # characters between the words that announce a date and the 
 _ANNOUNCED = re.compile(
     r"\b(?:(?:last |first )?(?:updated?|reviewed|modified|changed|revised|amended)|in force|"
     r"effective|valid (?:since|from)|approved|adopted|published|issued|released|version|edition|"
-    r"revision|dated?|status|as of|as at)\b",
+    r"revision|date(?=:)|status|as of|as at)(?!\w)",
     re.IGNORECASE,
 )
 # What is to come says nothing of how old it is.
 _TO_COME = re.compile(r"\b(?:next|until|expires?|due|valid to)\b", re.IGNORECASE)
+_IS_ROW = re.compile(r" \| |;[^;]*;")
 _EARLIEST = datetime.date(1980, 1, 1)
 _AHEAD = datetime.timedelta(days=400)  # a policy may be in force from next year
 
@@ -45,6 +46,9 @@ def _stated(extracted: ExtractedDocument) -> Iterator[datetime.date]:
         for found in find_dates(text):
             date = _day(found.readings[0])
             before = text[max(0, found.start - _MOST_BETWEEN) : found.start]
+            line = text[text.rfind("\n", 0, found.start) + 1 :].partition("\n")[0]
+            if _IS_ROW.search(line):
+                continue  # the date of what a row is about
             sentence = re.split(r"\n|(?<=[a-z])\. ", before)[-1]
             if date and _ANNOUNCED.search(sentence) and not _TO_COME.search(sentence):
                 yield date

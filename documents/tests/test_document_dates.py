@@ -44,6 +44,8 @@ def test_the_text_says_how_old_it_is(text, date):
         "Valid until 31 December 2025.",
         "Next review: February 2027.",
         "Updated 31 June 2025.",
+        "The allowance rises for invoices dated 1 July 2026 or later.",
+        "Benefit: Lunch; Amount: 8 euros; Valid since: 2024-01-01; Owner: People",
     ],
 )
 def test_other_dates_say_nothing_of_it(text):

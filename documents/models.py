@@ -9,14 +9,14 @@ from django.utils import timezone
 
 from accounts.models import Organization, Team, User
 from documents.earlier_versions import DocumentVersion
-from documents.labels import MAX_COLLECTION_CHARACTERS, MAX_TAG_CHARACTERS
+from documents.labels import MAX_COLLECTION_CHARACTERS
 from documents.querysets import (
     DocumentChunkQuerySet,
     DocumentQuerySet,
-    DocumentTagQuerySet,
     FileDeletionQuerySet,
     PageQuerySet,
 )
+from documents.tags import DocumentTag
 from documents.upload_batches import UploadBatch, UploadFile
 
 __all__ = [
@@ -72,6 +72,12 @@ class Document(models.Model):
     filename = models.CharField(max_length=255, help_text="As uploaded; shown, never a path.")
     extension = models.CharField(max_length=16)
     content_type = models.CharField(max_length=100)
+    source = models.CharField(
+        max_length=4_096,
+        blank=True,
+        editable=False,
+        help_text="The path that the ingest command read it from; empty for other uploads.",
+    )
     size = models.PositiveBigIntegerField(help_text="Bytes.")
     sha256 = models.CharField(max_length=64, db_index=True)
     file = models.FileField(upload_to=storage_path, max_length=200)
@@ -229,28 +235,6 @@ class Document(models.Model):
     def is_in_progress(self) -> bool:
         """Whether a worker has it or is yet to take it."""
         return self.status in (self.Status.UPLOADED, self.Status.PROCESSING)
-
-
-class DocumentTag(models.Model):
-    """One tag of one document.
-
-    Each document has its own rows, so that neither a list of tags nor how one is written tells
-    anybody of a document that they may not see.
-    """
-
-    document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="tags")
-    name = models.CharField(max_length=MAX_TAG_CHARACTERS)
-    key = models.CharField(max_length=MAX_TAG_CHARACTERS, help_text="Equal for equal tags.")
-
-    objects = DocumentTagQuerySet.as_manager()
-
-    class Meta:
-        ordering = ["key"]
-        constraints = [models.UniqueConstraint(fields=["document", "key"], name="tag_unique")]
-        indexes = [models.Index(fields=["key", "document"], name="tag_documents")]
-
-    def __str__(self) -> str:
-        return self.name
 
 
 class Page(models.Model):

@@ -46,6 +46,7 @@ def upload_document(
     teams: Iterable[Team] = (),
     tags: Iterable[str] = (),
     collection: str = "",
+    source: str = "",
     ingest: bool = True,
 ) -> Document:
     """Store a file and its row durably, and have it ingested.
@@ -56,6 +57,7 @@ def upload_document(
         filename: as the user knows it; cleaned for display, never used as a path.
         visibility, teams: who may read it, as in `share_document`.
         tags, collection: what it is sorted by, as in `edit_document`.
+        source: the path that it was read from on this machine, if it was.
         ingest: ring for a worker; False where the caller ingests by itself.
 
     Raises:
@@ -78,6 +80,7 @@ def upload_document(
         organization_id=owner.organization_id,
         uploaded_by=owner,
         filename=name,
+        source=source,
         extension=file_type.extension,
         content_type=file_type.content_type,
         visibility=visibility,

@@ -131,6 +131,9 @@ def test_ingest_skips_it_and_takes_up_what_an_earlier_run_left(admin, tmp_path, 
     assert "1 completed (3 passages), 0 failed, 0 skipped." in run(str(folder))[0]
     out, code = run(str(folder))
     assert code == 0
-    assert "a.txt: uploaded already as “a.txt”" in out
-    assert "0 completed (0 passages), 0 failed, 1 skipped." in out
+    assert out == "0 completed (0 passages), 1 unchanged, 0 failed, 0 skipped.\n"
+    (folder / "b.txt").write_bytes(PLAN)
+    out, code = run(str(folder))
+    assert "b.txt: uploaded already as “a.txt”" in out
+    assert "0 completed (0 passages), 1 unchanged, 0 failed, 1 skipped." in out
     assert Document.objects.get().status == "completed"

@@ -1,10 +1,10 @@
-"""Uploads files and folders, and ingests them here or leaves them to the worker."""
+"""Keeps files and folders as documents; made to be run again and again, by hand or by cron."""
 
 import json
 import logging
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,32 +14,19 @@ from django.utils.module_loading import import_string
 from tqdm import tqdm
 
 from accounts.models import User
-from documents import services
-from documents.exceptions import AlreadyUploaded
 from documents.extraction.registry import accepted_extensions
+from documents.folder_ingestion import Became, FolderIngestion, Found, Outcome, find_files
 from documents.models import Document
-from knowledge.lib.errors import AppError
 
-_WAIT_S = 0.5
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one file: its status, or `refused` or `duplicate`, with the reason."""
-
-    path: str
-    status: str
-    message: str = ""
-    document_id: str = ""
-    chunk_count: int = 0
-
-    @property
-    def is_failure(self) -> bool:
-        return self.status in ("refused", Document.Status.FAILED)
+_WRONG_USE = 2
 
 
 class Command(BaseCommand):
-    help = "Upload files and folders as documents and ingest them."
+    help = (
+        "Upload files and folders as documents and ingest them. Run again, it skips what has not "
+        "changed and makes new versions of what has. Exit code: 0 all well, 1 some failed, "
+        "2 wrong use."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="file or folder")
@@ -48,55 +35,149 @@ class Command(BaseCommand):
             "--visibility",
             choices=[Document.Visibility.PRIVATE, Document.Visibility.ORGANIZATION],
             default=Document.Visibility.PRIVATE,
+            help="of new documents",
+        )
+        parser.add_argument("--collection", default="", help="of new documents")
+        parser.add_argument(
+            "--tag", action="append", default=[], help="of new documents; several may be given"
+        )
+        parser.add_argument(
+            "--delete-missing",
+            action="store_true",
+            help="delete what came from these folders for this owner, and whose file is gone",
+        )
+        parser.add_argument(
+            "--yes", action="store_true", help="go on although a folder has no files in it"
+        )
+        parser.add_argument(
+            "--dry-run", action="store_true", help="change nothing; say what would be done"
         )
         parser.add_argument(
             "--queue", action="store_true", help="leave the ingestion to the worker"
         )
-        parser.add_argument("--json", action="store_true", help="print the outcomes as JSON")
+        parser.add_argument(
+            "--wait", action="store_true", help="with --queue: until the worker has read them"
+        )
+        parser.add_argument(
+            "--json", metavar="REPORT", help="write the outcomes to this file; - for the terminal"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["verbosity"] < 2:
             # The summary says it; a JSON line for each document would tear the progress bar.
             logging.getLogger().setLevel(logging.WARNING)
         owner = _owner(options["user"])
-        files, skipped = _files_below(options["paths"])
-        task = None if options["queue"] else import_string(settings.INGESTION_TASK)
-        outcomes = []
+        found = _found(options, owner)
+        run = FolderIngestion(
+            owner=owner,
+            visibility=options["visibility"],
+            tags=options["tag"],
+            collection=options["collection"],
+            task=None if options["queue"] else import_string(settings.INGESTION_TASK),
+            is_dry=options["dry_run"],
+        )
+        outcomes = [
+            Outcome(str(folder), Became.FAILED, reason=f"This folder cannot be read: {reason}")
+            for folder, reason in found.unreadable.items()
+        ]
         # The bar goes to standard error, and not at all where nobody watches.
-        with tqdm(files, unit="file", disable=None if not options["json"] else True) as bar:
+        with tqdm(found.files, unit="file", disable=True if options["json"] else None) as bar:
             for path in bar:
                 bar.set_postfix_str(path.name)
-                outcomes += _ingest(path, owner, options["visibility"], task)
-        self._report(outcomes, skipped, as_json=options["json"])
-        if any(outcome.is_failure for outcome in outcomes) or not (outcomes or skipped):
+                outcomes += run.take(path)
+        if options["queue"] and options["wait"]:
+            run.waits = True
+            outcomes = [
+                told for before in outcomes for told in run.await_worker(Path(before.path), before)
+            ]
+        outcomes += [
+            Outcome(str(path), Became.SKIPPED, reason=f"{_kind(path)} is not accepted")
+            for path in found.skipped
+        ]
+        # A folder that cannot be looked into may have the files that seem to be gone.
+        if options["delete_missing"] and not found.unreadable:
+            outcomes += run.delete(run.missing(found.folders))
+        self._report(outcomes, options)
+        if any(outcome.outcome == Became.FAILED for outcome in outcomes):
             raise SystemExit(1)
 
-    def _report(self, outcomes: list[Outcome], skipped: list[Path], *, as_json: bool) -> None:
-        if as_json:
-            found = {
-                "documents": [asdict(outcome) for outcome in outcomes],
-                "skipped": [str(path) for path in skipped],
+    def _report(self, outcomes: Sequence[Outcome], options: dict[str, Any]) -> None:
+        if options["json"]:
+            counts = Counter(str(outcome.outcome) for outcome in outcomes)
+            report = {
+                "dry_run": options["dry_run"],
+                "counts": {str(became): counts[became] for became in Became},
+                "files": [asdict(outcome) for outcome in outcomes],
             }
-            self.stdout.write(json.dumps(found, ensure_ascii=False))
+            text = json.dumps(report, ensure_ascii=False, indent=2)
+            if options["json"] != "-":
+                Path(options["json"]).write_text(text + "\n", encoding="utf-8")
+                return
+            self.stdout.write(text)
             return
-        duplicates = [outcome for outcome in outcomes if outcome.status == "duplicate"]
-        failures = [outcome for outcome in outcomes if outcome.is_failure]
-        waiting = [outcome for outcome in outcomes if outcome.status == Document.Status.UPLOADED]
-        completed = [o for o in outcomes if o.status == Document.Status.COMPLETED]
-        chunks = sum(outcome.chunk_count for outcome in completed)
-        for path in skipped:
-            kind = path.suffix.lower() or "without an extension"
-            self.stdout.write(f"skipped  {path}: {kind} is not accepted")
-        for outcome in duplicates:
-            self.stdout.write(f"skipped  {outcome.path}: {outcome.message}")
-        for outcome in failures:
-            self.stdout.write(self.style.ERROR(f"failed   {outcome.path}: {outcome.message}"))
-        parts = [f"{len(completed)} completed ({chunks} passages)"]
-        parts += [f"{len(waiting)} left to the worker"] if waiting else []
-        parts += [f"{len(failures)} failed", f"{len(skipped) + len(duplicates)} skipped"]
-        self.stdout.write(", ".join(parts) + ".")
-        if skipped:
+        self._tell(outcomes, is_dry=options["dry_run"])
+
+    def _tell(self, outcomes: Sequence[Outcome], *, is_dry: bool) -> None:
+        by: dict[str, list[Outcome]] = {became: [] for became in Became}
+        for outcome in outcomes:
+            by[outcome.outcome].append(outcome)
+        for outcome in (*by[Became.SKIPPED], *by[Became.DUPLICATE]):
+            self.stdout.write(f"skipped  {outcome.path}: {outcome.reason}")
+        for outcome in (*by[Became.NEW_VERSION], *by[Became.MOVED], *by[Became.DELETED]):
+            what = {"new_version": "changed"}.get(outcome.outcome, str(outcome.outcome))
+            self.stdout.write(f"{what:8} {outcome.path}")
+        if is_dry:
+            for outcome in by[Became.CREATED]:
+                self.stdout.write(f"new      {outcome.path}")
+        for outcome in by[Became.FAILED]:
+            self.stdout.write(self.style.ERROR(f"failed   {outcome.path}: {outcome.reason}"))
+        self.stdout.write(_summary(by, is_dry=is_dry))
+        if by[Became.SKIPPED]:
             self.stdout.write(f"Accepted are: {', '.join(accepted_extensions())}.")
+
+
+def _summary(by: dict[str, list[Outcome]], *, is_dry: bool) -> str:
+    taken = by[Became.CREATED] + by[Became.NEW_VERSION]
+    left_out = len(by[Became.SKIPPED] + by[Became.DUPLICATE])
+    if is_dry:
+        parts = [f"{len(by[Became.CREATED])} new", f"{len(by[Became.NEW_VERSION])} changed"]
+    else:
+        completed = [outcome for outcome in taken if outcome.status == Document.Status.COMPLETED]
+        chunks = sum(outcome.chunk_count for outcome in completed)
+        parts = [f"{len(completed)} completed ({chunks} passages)"]
+        waiting = len(taken) - len(completed)
+        parts += [f"{waiting} left to the worker"] if waiting else []
+    for became in (Became.UNCHANGED, Became.MOVED, Became.DELETED):
+        parts += [f"{len(by[became])} {became}"] if by[became] else []
+    parts += [f"{len(by[Became.FAILED])} failed", f"{left_out} skipped"]
+    return ("Nothing was changed. It would be: " if is_dry else "") + ", ".join(parts) + "."
+
+
+def _found(options: dict[str, Any], owner: User) -> Found:
+    """Return the files, after refusing what cannot be meant."""
+    for path in options["paths"]:
+        if not path.exists():
+            raise CommandError(f"{path} does not exist.", returncode=_WRONG_USE)
+    if options["wait"] and not options["queue"]:
+        raise CommandError("--wait goes with --queue.", returncode=_WRONG_USE)
+    found = find_files(options["paths"])
+    if options["delete_missing"]:
+        if not owner.is_organization_admin:
+            said = "--delete-missing needs an administrator as the owner: nobody else may delete."
+            raise CommandError(said, returncode=_WRONG_USE)
+        if not found.folders:
+            raise CommandError("--delete-missing needs a folder.", returncode=_WRONG_USE)
+    for folder in found.folders:
+        is_empty = not any(folder in file.parents for file in (*found.files, *found.skipped))
+        if is_empty and not options["yes"]:
+            # It may be a share that is not there now; with --delete-missing all would go.
+            said = f"{folder} has no files in it, or cannot be read. If that is right, add --yes."
+            raise CommandError(said, returncode=_WRONG_USE)
+    return found
+
+
+def _kind(path: Path) -> str:
+    return path.suffix.lower() or "without an extension"
 
 
 def _owner(email: str | None) -> User:
@@ -106,84 +187,20 @@ def _owner(email: str | None) -> User:
     if email:
         user: User | None = people.filter(email=email.strip().lower()).first()
         if user is None:
-            raise CommandError(f"There is no active user {email} of an organization.")
+            raise CommandError(
+                f"There is no active user {email} of an organization.", returncode=_WRONG_USE
+            )
         return user
     admins = people.filter(role=User.Role.ADMIN).order_by("date_joined")
     if admins.values("organization").order_by().distinct().count() > 1:
-        raise CommandError("There are several organizations; choose an owner with --user EMAIL.")
+        raise CommandError(
+            "There are several organizations; choose an owner with --user EMAIL.",
+            returncode=_WRONG_USE,
+        )
     first: User | None = admins.first()
     if first is None:
-        raise CommandError("There is no administrator yet; create one, or choose --user EMAIL.")
+        raise CommandError(
+            "There is no administrator yet; create one, or choose --user EMAIL.",
+            returncode=_WRONG_USE,
+        )
     return first
-
-
-def _files_below(paths: list[Path]) -> tuple[list[Path], list[Path]]:
-    """Return the files of accepted types, sorted, and those that are skipped.
-
-    A file that is named itself is not skipped, so that its refusal is a failure.
-    """
-    files: list[Path] = []
-    skipped: list[Path] = []
-    accepted = {f".{extension}" for extension in accepted_extensions()}
-    for path in paths:
-        if path.is_file():
-            files.append(path)
-        elif path.is_dir():
-            for found in _visible_files(path):
-                (files if found.suffix.lower() in accepted else skipped).append(found)
-        else:
-            raise CommandError(f"{path} does not exist.")
-    return list(dict.fromkeys(files)), skipped
-
-
-def _visible_files(folder: Path) -> Iterator[Path]:
-    for path in sorted(folder.rglob("*")):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.is_file() and not hidden:
-            yield path
-
-
-def _ingest(
-    path: Path, owner: User, visibility: str, task: Callable[[str], object] | None
-) -> list[Outcome]:
-    """Return what became of the file, and of the attachments that came with it."""
-    try:
-        with path.open("rb") as file:
-            document = services.upload_document(
-                owner=owner,
-                file=file,
-                filename=path.name,
-                visibility=visibility,
-                ingest=task is None,
-            )
-    except AlreadyUploaded as known:
-        document = known.document
-        # One that still waits is ingested here after all: an earlier run may have been cut off.
-        if task is None or not document.is_in_progress:
-            said = f"uploaded already as “{document.filename}”"
-            found = Outcome(str(path), "duplicate", said, str(document.pk), document.chunk_count)
-            return [found]
-    except (AppError, OSError) as error:
-        return [Outcome(str(path), "refused", getattr(error, "message", str(error)))]
-    return list(_outcomes(str(path), document, task))
-
-
-def _outcomes(
-    path: str, document: Document, task: Callable[[str], object] | None
-) -> Iterator[Outcome]:
-    if task is not None:
-        _wait_until_done(document, task)
-    message = document.error_message or " ".join(document.warnings)
-    yield Outcome(path, document.status, message, str(document.pk), document.chunk_count)
-    for attached in document.attachments.order_by("filename", "pk"):
-        yield from _outcomes(f"{path} > {attached.filename}", attached, task)
-
-
-def _wait_until_done(document: Document, task: Callable[[str], object]) -> None:
-    """Ingest here until there is a result: another try may be due later, or a worker has it."""
-    while True:
-        task(str(document.pk))
-        document.refresh_from_db()
-        if not document.is_in_progress:
-            return
-        time.sleep(_WAIT_S)

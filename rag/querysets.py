@@ -16,6 +16,8 @@ if TYPE_CHECKING:
         Budget,
         ChunkEmbedding,
         Conversation,
+        EvaluationCase,
+        EvaluationRun,
         HandledQuestion,
         IndexRun,
         Message,
@@ -177,3 +179,24 @@ class ReservationQuerySet(QuerySet["Reservation"]):
     def alive(self, now: datetime.datetime) -> ReservationQuerySet:
         """Return those whose process may still be at work."""
         return self.filter(expires_at__gt=now)
+
+
+class EvaluationRunQuerySet(QuerySet["EvaluationRun"]):
+    """Evaluations."""
+
+    def like(self, run: EvaluationRun) -> EvaluationRunQuerySet:
+        """Return the others that can be compared with one: the same questions of the same owner."""
+        return self.filter(
+            organization=run.organization,
+            kind=run.kind,
+            data_set_sha256=run.data_set_sha256,
+            options=run.options,
+        ).exclude(pk=run.pk)
+
+
+class EvaluationCaseQuerySet(QuerySet["EvaluationCase"]):
+    """Cases that organizations keep."""
+
+    def decided(self) -> EvaluationCaseQuerySet:
+        """Return those of which is known whether the documents answer them."""
+        return self.exclude(answerable="")

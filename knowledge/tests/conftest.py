@@ -21,6 +21,8 @@ from rag.models import (
     Budget,
     ChunkEmbedding,
     Conversation,
+    EvaluationCase,
+    EvaluationRun,
     IndexChange,
     Message,
     MessageSource,
@@ -155,6 +157,8 @@ def _rows(
         ),
         ModelPrice.objects.create(pattern="m"),
         QuestionPrivacy.objects.create(organization=home),
+        EvaluationRun.objects.create(organization=home, kind="answers", data_set="Kept cases"),
+        EvaluationCase.objects.create(organization=home, message=answer, document=document),
         OrmQ.objects.create(key="k", payload="p"),
     ]
     return {type(row): row for row in made if row is not None}

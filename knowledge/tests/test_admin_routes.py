@@ -31,6 +31,8 @@ rag.Message                  200    200    403
 rag.MessageSource            200    200    403
 rag.ModelChange              200    200    403
 rag.AnswerSettings           200    200    403
+rag.EvaluationRun            200    200    403
+rag.EvaluationCase           200    200    200
 rag.UsageRecord              200    200    403
 rag.Budget                   200    200    200
 rag.ModelPrice               403    302    403

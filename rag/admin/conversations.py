@@ -6,10 +6,13 @@ how it was rated, not the words.
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from accounts.models import User
 from knowledge.lib.admin import ReadOnlyAdmin
+from rag.evaluation.cases import keep_feedback
 from rag.models import Conversation, Message, MessageSource
 
 
@@ -56,6 +59,23 @@ class MessageAdmin(_WithoutWords):
     ]
     list_filter = ["role", "status", "grounded", "rating", "model"]
     exclude = ["content", "sentences", "conflicts", "search_query", "question", "conversation"]
+    actions = ["keep_as_cases"]
+
+    @admin.action(description="Keep as cases of an evaluation", permissions=["view"])
+    def keep_as_cases(self, request: HttpRequest, queryset: QuerySet[Message]) -> None:
+        """Make a case of each chosen answer that was rated not helpful; its words stay unseen."""
+        assert isinstance(request.user, User)  # noqa: S101 - Django admin lets nobody else in
+        rated = queryset.filter(rating=Message.Rating.DOWN)
+        made = keep_feedback(
+            messages=rated.select_related("conversation__user__organization"), actor=request.user
+        )
+        if made:
+            messages.success(
+                request,
+                f"{len(made)} kept. Say for each whether the documents answer it, and how.",
+            )
+        else:
+            messages.warning(request, "Nothing new: choose answers that were rated not helpful.")
 
 
 @admin.register(MessageSource)

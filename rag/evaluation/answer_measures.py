@@ -4,7 +4,8 @@ import re
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 from rag.evaluation.located_quotes import find_quote
 
@@ -54,14 +55,29 @@ class AnswerOutcome:
     cost: float = 0.0
     error: str = ""
 
+    def without_words(self, question: str) -> "AnswerOutcome":
+        """Return the measures alone, with a question that may be shown."""
+        return replace(self, question=question, answer="", expected=())
+
+    def as_kept(self) -> dict[str, Any]:
+        """Return as JSON what is not in columns of its own."""
+        return {
+            name: value
+            for name, value in asdict(self).items()
+            if name not in ("id", "question") and value not in (None, "", {}, ())
+        }
+
     @property
     def is_as_expected(self) -> bool:
         """Whether it did what was expected: answered right, or said that it does not know."""
         if self.error:
             return False
         if self.is_answerable is None:
-            return bool(self.answer) and not self.abstained
-        return bool(self.is_right) if self.is_answerable else self.abstained
+            return not self.abstained
+        if not self.is_answerable:
+            return self.abstained
+        # Where only the document is known, an answer that cites it is taken to be right.
+        return bool(self.evidence_cited if self.is_right is None else self.is_right)
 
 
 def plain(answer: str) -> str:

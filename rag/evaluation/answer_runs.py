@@ -122,7 +122,8 @@ def judge(
     measures: dict[str, Any] = {}
     if case.is_answerable:
         quotes = [item.quote for item in case.evidence]
-        measures["is_right"] = not abstained and holds_answer(text, case.answers, quotes)
+        if case.answers or any(quotes):
+            measures["is_right"] = not abstained and holds_answer(text, case.answers, quotes)
         if case.answers:
             measures["f1"] = 0.0 if abstained else word_f1(text, case.answers)
         measures |= _compared(case, places, sources, cited, abstained)

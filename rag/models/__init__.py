@@ -3,7 +3,12 @@
 from rag.models.answer_settings import AnswerSettings
 from rag.models.budgets import Budget, Reservation
 from rag.models.conversations import Conversation, Message, MessageSource
-from rag.models.evaluation import EvaluationWorkspace
+from rag.models.evaluation import (
+    EvaluationCase,
+    EvaluationOutcome,
+    EvaluationRun,
+    EvaluationWorkspace,
+)
 from rag.models.index import ChunkEmbedding, IndexChange, OrganizationIndex
 from rag.models.index_runs import IndexRun
 from rag.models.model_changes import ModelChange
@@ -16,6 +21,9 @@ __all__ = [
     "ChunkEmbedding",
     "Conversation",
     "DailyUsage",
+    "EvaluationCase",
+    "EvaluationOutcome",
+    "EvaluationRun",
     "EvaluationWorkspace",
     "HandledQuestion",
     "IndexChange",

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from knowledge.lib.errors import AppError
 from rag.evaluation.data_sets import RetrievalSet, read_retrieval_set
+from rag.evaluation.records import Outcome, keep_run
 from rag.evaluation.retrieval_runs import RetrievalReport, evaluate_retrieval
 from rag.management.evaluations import (
     Bars,
@@ -18,6 +19,7 @@ from rag.management.evaluations import (
     require_floors,
     write_json,
 )
+from rag.models import EvaluationRun
 from rag.retrieval import Mode
 
 
@@ -57,6 +59,7 @@ class Command(BaseCommand):
         finally:
             bars.close()
         self._print(data, report)
+        _keep(data, report, options)
         if options["json"]:
             write_json(options["json"], _as_json(data, report))
         require_floors(options["fail_under"], report.metrics)
@@ -72,6 +75,31 @@ class Command(BaseCommand):
         if len(report.failures) > 10:
             self.stdout.write(f"  and {len(report.failures) - 10} more were not ingested")
         print_metrics(self.stdout, report.metrics)
+
+
+def _keep(data: RetrievalSet, report: RetrievalReport, options: dict[str, Any]) -> None:
+    cuts = _cuts(options["k"])
+    keep_run(
+        kind=EvaluationRun.Kind.RETRIEVAL,
+        data_set=data.name,
+        digest=data.digest,
+        options={"mode": str(report.mode), "k": cuts, "limit": options["limit"]},
+        metrics=report.metrics,
+        outcomes=[
+            Outcome(
+                each.id,
+                each.question,
+                each.measures[f"ndcg@{cuts[0]}"],
+                {
+                    "expected": [name for name, grade in each.gold.items() if grade],
+                    "found": list(each.ranking[:10]),
+                    "measures": dict(each.measures),
+                    "ms": round(each.ms, 1),
+                },
+            )
+            for each in report.outcomes
+        ],
+    )
 
 
 def _cuts(given: Sequence[int]) -> list[int]:

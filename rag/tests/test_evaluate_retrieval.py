@@ -19,7 +19,7 @@ from rag.embedding.registry import get_embedder
 from rag.evaluation import workspace as workspaces
 from rag.evaluation.floors import Floor
 from rag.evaluation.retrieval_runs import percentiles
-from rag.models import EvaluationWorkspace
+from rag.models import EvaluationOutcome, EvaluationRun, EvaluationWorkspace
 from rag.tests.library import published
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -35,6 +35,8 @@ TEXTS = {
 @pytest.fixture(autouse=True)
 def evaluation_folder(settings, tmp_path):
     settings.EVALUATION_DIR = tmp_path / "evaluation"
+    settings.MEDIA_ROOT = tmp_path / "media"
+    settings.MEDIA_ROOT.mkdir()
 
 
 @pytest.fixture
@@ -61,7 +63,7 @@ def counts() -> dict[str, int]:
         model._meta.label: model._default_manager.count()
         for model in apps.get_models()
         if model._meta.app_label in ("accounts", "documents", "rag")
-        and model not in (AuditEvent, AuditChain)
+        and model not in (AuditEvent, AuditChain, EvaluationRun, EvaluationOutcome)
     }
 
 

@@ -1,101 +1,119 @@
 """Ingestion end to end, against the raw speed of the embedding model on the same chunks.
 
-Each round takes a set of real files from stored to searchable with what the worker runs, then
-embeds the very same chunk texts with the bare model. The two alternate in one process, so that a
-noisy machine slows both; the figure to quote is the median of the ratios.
+Each round takes a set of files from stored to searchable with what the worker runs, then has the
+library's own `encode` embed the same chunk texts on all cores. The two alternate in one process, so
+that a noisy machine slows both; the figure to quote is the median of the ratios.
+
+Beside it: another program that ingests, in turns (`--peer`); how fast the list of documents answers
+meanwhile; and the memory of the worker over ten thousand documents.
 """
 
 import argparse
-import json
 import os
+import random
+import shlex
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks import machine, results, seeding
+from benchmarks import ingest_load, ingest_peer, ingest_sets, machine, results, seeding
+from benchmarks.ingest_sets import Files, FileSet
 
-Files = list[tuple[str, bytes]]
+PEER = "BENCH_PEER"
+# Chunks that the bare model embeds after each round: all of it for a small set, a sample of a large
+# one, since the model alone takes as long as everything.
+RAW_CHUNKS = 900
+
+Encode = Callable[[list[str]], object]
 
 
 def main() -> None:
-    """Measure each set of files in rounds, print a table and write the figures."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=seeding.DATA, help="folder with the sets")
-    parser.add_argument("--rounds", type=int, default=3)
-    options = parser.parse_args()
+    """Measure, print a table and write the figures."""
+    options = _options()
     seeding.start_installation()
 
     from rag.embedding.registry import get_embedder
 
-    embedder = get_embedder()
+    embedder: Any = get_embedder()
     embedder.use_threads(os.cpu_count() or 1)
     embedder.embed_passages(["warm up"] * 64)
-    figures = {
-        name: _measure(name, files, options.rounds, embedder.embed_passages)
-        for name, files in _sets(options.data)
-    }
-    print(f"{'set':<24}{'documents/s':>12}{'chunks/s':>10}{'raw chunks/s':>14}{'ratio':>8}")
-    for name, row in figures.items():
-        print(
-            f"{name:<24}{row['documents_per_s']:>12}{row['chunks_per_s']:>10}"
-            f"{row['raw_chunks_per_s']:>14}{row['ratio']:>8}"
+    encode = _bare(embedder)
+    encode(["warm up"] * 64)
+    with ingest_load.Memory() as memory:
+        sets = {
+            found.name: _measure(found, encode)
+            for found in ingest_sets.sets(options.data, pages=options.pages, small=options.small)
+        }
+        ingest_load.fill_up(memory, options.documents, upload)
+    figures: dict[str, object] = {"sets": sets, "memory": memory.figures()}
+    if options.peer:
+        figures["peer"] = ingest_peer.compare(
+            shlex.split(options.peer), options.data, options.rounds, upload
         )
-    results.write("ingest", {"machine": machine.describe(), "sets": figures})
+    else:
+        print(f"no program to compare with: --peer 'PYTHON SCRIPT', or {PEER} in the environment")
+    figures["page"] = ingest_load.measure_page(options.data, upload)
+    _print(sets, figures)
+    results.write("ingest", {"machine": machine.describe(), **figures})
 
 
-def _sets(data: Path) -> Iterable[tuple[str, Files]]:
-    """Yield each set of files: many small texts, a handbook, and one of each format."""
-    from documents.extraction.registry import accepted_extensions
-
-    rows = (data / "scifact" / "corpus.jsonl").read_text(encoding="utf-8").splitlines()
-    abstracts = [json.loads(row) for row in rows[:900]]
-    yield (
-        "900 small texts",
-        [(f"{row['id']}.txt", f"{row['title']}\n\n{row['text']}".encode()) for row in abstracts],
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=seeding.DATA, help="folder with the sets")
+    parser.add_argument("--rounds", type=int, default=3, help="turns with the other program")
+    parser.add_argument("--pages", type=int, default=60, help="pages of each large PDF file")
+    parser.add_argument("--small", type=int, default=5_000, help="small texts")
+    parser.add_argument("--documents", type=int, default=10_000, help="for the memory")
+    parser.add_argument(
+        "--peer",
+        default=os.environ.get(PEER, ""),
+        help="command that ingests FOLDER N, the first N rows of FOLDER/corpus.jsonl, and prints"
+        f" one JSON line with chunks_per_s; default: {PEER}",
     )
-    pages = sorted((data / "handbook" / "content").rglob("*.md"))[:150]
-    yield "150 handbook pages", [(path.name, path.read_bytes()) for path in pages]
-    accepted = {f".{extension}" for extension in accepted_extensions()}
-    mixed = [p for p in sorted((data / "documents" / "good").iterdir()) if p.suffix in accepted]
-    yield "mixed formats", [(path.name, path.read_bytes()) for path in mixed]
+    return parser.parse_args()
 
 
-def _measure(
-    name: str, files: Files, rounds: int, embed: Callable[[list[str]], object]
-) -> dict[str, float]:
-    from documents.models import Document, DocumentChunk
-    from rag.chunk_vectors import chunk_text
-    from rag.embedding.registry import get_embedder
-    from rag.embedding.texts import embedding_text
+def _bare(embedder: Any) -> Encode:
+    """Return the library's own encoding of many texts, with as many threads as there are cores."""
+    import torch
+
+    def encode(texts: list[str]) -> object:
+        torch.set_num_threads(os.cpu_count() or 1)
+        try:
+            return embedder._model.encode(texts, batch_size=32, show_progress_bar=False)
+        finally:
+            torch.set_num_threads(1)
+
+    return encode
+
+
+def _measure(found: FileSet, encode: Encode) -> dict[str, float]:
+    """Ingest a set in rounds, other files in each: nothing is known already."""
     from rag.ingestion import ingest_waiting
 
-    embedder = get_embedder()
-    end_to_end, raw, ratios = [], [], []
+    end_to_end, raw = [], []
     documents = chunks = 0
-    for number in range(rounds):
-        share = files[number::rounds]  # other files each round: nothing is known already
-        before = set(DocumentChunk.objects.values_list("pk", flat=True))
-        completed = Document.objects.completed().count()
-        _upload(share)
+    for number, files in enumerate(found.rounds, start=1):
+        before = _last_chunk()
+        upload(files)
         started = time.perf_counter()
         ingest_waiting(seconds=3600)
         seconds = time.perf_counter() - started
-        new = DocumentChunk.objects.exclude(pk__in=before).select_related("document")
-        texts = [embedding_text(embedder, chunk_text(c.document, c)) for c in new]
+        texts, done = _embedded(before)
+        sample = random.Random(number).sample(texts, min(len(texts), RAW_CHUNKS))
         started = time.perf_counter()
-        embed(texts)
-        raw_seconds = time.perf_counter() - started
-        done = Document.objects.completed().count() - completed
-        documents, chunks = documents + done, chunks + len(texts)
+        encode(sample)
+        raw.append(len(sample) / (time.perf_counter() - started))
         end_to_end.append((done / seconds, len(texts) / seconds))
-        raw.append(len(texts) / raw_seconds)
-        ratios.append(raw_seconds / seconds)
-        print(f"{name}, round {number + 1}: {done} documents, {len(texts)} chunks", file=sys.stderr)
+        documents, chunks = documents + done, chunks + len(texts)
+        print(f"{found.name}, round {number}: {done} documents, {len(texts)} chunks", flush=True)
+    ratios = [speed / bare for (_, speed), bare in zip(end_to_end, raw, strict=True)]
     return {
         "documents": documents,
         "chunks": chunks,
@@ -106,7 +124,26 @@ def _measure(
     }
 
 
-def _upload(files: Files) -> None:
+def _last_chunk() -> int:
+    from documents.models import DocumentChunk
+
+    return DocumentChunk.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+
+
+def _embedded(before: int) -> tuple[list[str], int]:
+    """Return what was embedded for the chunks after that key, and of how many documents."""
+    from documents.models import DocumentChunk
+    from rag.chunk_vectors import chunk_text
+    from rag.embedding.registry import get_embedder
+    from rag.embedding.texts import embedding_text
+
+    embedder = get_embedder()
+    new = list(DocumentChunk.objects.filter(pk__gt=before).select_related("document"))
+    texts = [embedding_text(embedder, chunk_text(chunk.document, chunk)) for chunk in new]
+    return texts, len({chunk.document_id for chunk in new})
+
+
+def upload(files: Files) -> None:
     """Upload the files as the page and the API do, in the web process and so not timed here."""
     from django.core.files.base import ContentFile
 
@@ -117,6 +154,15 @@ def _upload(files: Files) -> None:
     for filename, content in files:
         with suppress(AlreadyUploaded):  # some of the files are the same under two names
             upload_document(owner=owner, file=ContentFile(content), filename=filename, ingest=False)
+
+
+def _print(sets: dict[str, dict[str, float]], figures: dict[str, object]) -> None:
+    columns: Sequence[str] = ("documents_per_s", "chunks_per_s", "raw_chunks_per_s", "ratio")
+    print(f"{'set':<28}" + "".join(f"{column:>18}" for column in columns))
+    for name, row in sets.items():
+        print(f"{name:<28}" + "".join(f"{row[column]:>18}" for column in columns))
+    for name in ("peer", "page", "memory"):
+        print(name, figures.get(name, "not measured"))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ one organization's results would change with another's documents.
 """
 
 import re
+import unicodedata
 import uuid
 from collections.abc import Sequence
 
@@ -12,6 +13,7 @@ from django.db import connection
 
 from documents.models import DocumentChunk
 from rag.index.base import Hit, IndexHealth, LexicalIndex
+from rag.index.grams import grams, without_grams
 from rag.index.scope import Scope
 from rag.index.sqlite_fts_table import FtsTable
 from rag.index.sqlite_fts_words import MOST_COUNTED, Frequencies, allowed_rows, corrections
@@ -28,8 +30,8 @@ ROW_BUDGET = MOST_COUNTED
 MAX_WORDS = 48
 # How many keys of each kind of fault are named.
 EXAMPLES = 5
-# Weights of the columns in BM25: document (not indexed), title, heading, text.
-WEIGHTS = "0.0, 1.0, 1.0, 1.0"
+# Weights of the columns in BM25: document (not indexed), title, heading, text, pairs of characters.
+WEIGHTS = "0.0, 1.0, 1.0, 1.0, 1.0"
 _WORD = re.compile(r"\w+")
 
 
@@ -60,8 +62,8 @@ class SqliteFtsIndex(LexicalIndex):
         phrases: Sequence[str] = (),
     ) -> list[Hit]:
         words = _words(query)
-        others = [" ".join(_WORD.findall(other)) for other in also]
-        required = [" ".join(_WORD.findall(phrase)) for phrase in phrases]
+        others = [_phrase(other) for other in also]
+        required = [_phrase(phrase) for phrase in phrases]
         if not words or not within or not all(required):
             return []
         table = FtsTable(state.pk).ensure().name
@@ -160,6 +162,15 @@ def _best(table: str, match: str, k: int, within: Scope) -> list[Hit]:
 
 
 def _words(query: str) -> list[str]:
-    """Return the distinct words of a question without stop words, unless it has nothing else."""
-    words = list(dict.fromkeys(_WORD.findall(query.lower())))
+    """Return the distinct words of a question without stop words, unless it has nothing else.
+
+    Where no spaces stand between words, pairs of characters are the words.
+    """
+    query = unicodedata.normalize("NFC", query).lower()
+    words = list(dict.fromkeys([*_WORD.findall(without_grams(query)), *grams(query)]))
     return ([word for word in words if word not in STOP_WORDS] or words)[:MAX_WORDS]
+
+
+def _phrase(text: str) -> str:
+    """Return the words that have to stand one behind the other."""
+    return " ".join(grams(text) or _WORD.findall(text))

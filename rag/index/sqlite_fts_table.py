@@ -10,10 +10,11 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import QuerySet
 
 from documents.models import Document, DocumentChunk
+from rag.index.grams import grams
 from rag.index.versions import get_state
 from rag.models import IndexChange
 
-_COLUMNS = "document, title, heading, text"
+_COLUMNS = "document, title, heading, text, grams"
 _BATCH = 2_000
 # The chunks of an organization, as the statements below name them.
 _CHUNKS = (
@@ -51,7 +52,7 @@ class FtsTable:
         if not self._exists():
             self._execute(
                 f"CREATE VIRTUAL TABLE IF NOT EXISTS {self.name} USING fts5("
-                "document UNINDEXED, title, heading, text, "
+                f"{_COLUMNS.replace('document', 'document UNINDEXED')}, "
                 "tokenize='porter unicode61 remove_diacritics 2')"
             )
         return self
@@ -59,11 +60,19 @@ class FtsTable:
     def insert(self, chunks: Iterable[DocumentChunk], title: str) -> None:
         """Add the chunks of one document."""
         rows = [
-            (chunk.pk, chunk.document_id.hex, title, chunk.heading, chunk.text) for chunk in chunks
+            (
+                chunk.pk,
+                chunk.document_id.hex,
+                title,
+                chunk.heading,
+                chunk.text,
+                " ".join(grams(f"{title}\n{chunk.heading}\n{chunk.text}")),
+            )
+            for chunk in chunks
         ]
         with connection.cursor() as cursor:
             cursor.executemany(
-                f"INSERT INTO {self.name} (rowid, {_COLUMNS}) VALUES (%s, %s, %s, %s, %s)",  # noqa: S608
+                f"INSERT INTO {self.name} (rowid, {_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s)",  # noqa: S608
                 rows,
             )
 

@@ -129,6 +129,11 @@ def _claims(question: str, passages: Sequence[Passage]) -> tuple[dict[str, float
     if len(asked) < 2 or not candidates:
         return {}, []
     held = Counter(s for c in candidates for s in set(c.stems))
+    # "How high is …": a word that no sentence has tells none from another.
+    known = [s for s in asked if held[s]]
+    if len(known) < 2 or len(known) < len(asked) / 2:
+        return {}, []
+    asked = known
     bare = {s: math.log(1 + len(candidates) / (0.5 + held[s])) for s in asked}
     weights = {s: weight / sum(bare.values()) for s, weight in bare.items()}
     found = []

@@ -19,6 +19,7 @@
       this.queue = [];
       this.refused = new Map();
       this.isSending = false;
+      this.paused = "";
       this.sentBytes = this.totalBytes = this.sentFiles = this.totalFiles = 0;
     }
 
@@ -140,7 +141,7 @@
 
     tell() {
       const bytes = `${shownSize(this.sentBytes)} of ${shownSize(this.totalBytes)}`;
-      this.say(`Sending: ${this.sentFiles} of ${this.totalFiles} files, ${bytes}. Keep this page open until everything is sent.`);
+      this.say(`Sending: ${this.sentFiles} of ${this.totalFiles} files, ${bytes}. ${this.paused || "Keep this page open until everything is sent."}`);
     }
 
     // Posts until it is answered; where the server is busy or away, after a pause.
@@ -170,8 +171,11 @@
     async pause(response, tries) {
       const asked = Number(response?.headers.get("Retry-After"));
       const seconds = asked > 0 ? asked : Math.min(2 ** tries, LONGEST_WAIT_S);
-      this.say(`${response ? "The server is busy" : "The server cannot be reached"}. Going on in ${seconds} seconds…`);
+      this.paused = `${response ? "The server is busy" : "The server cannot be reached"}. Going on in ${seconds} seconds…`;
+      if (this.totalFiles) this.tell();
+      else this.say(this.paused);
       await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+      this.paused = "";
       if (this.totalFiles) this.tell();
     }
   }

@@ -10,10 +10,11 @@ from itertools import pairwise
 import numpy as np
 
 from rag.answer_cues import expected_cues
+from rag.answerability import confidence, evidence
 from rag.embedding.base import Embedder
 from rag.passage_sentences import Candidate, candidate_sentences
 from rag.retrieval import Passage
-from rag.words import numbers, stems, words
+from rag.words import stems, words
 
 MAX_EMBEDDED = 32  # sentences; one batch of this size takes some 100 ms of one thread
 
@@ -91,9 +92,10 @@ def rank_sentences(question: str, passages: Sequence[Passage], embedder: Embedde
         ),
         key=lambda sentence: -sentence.score,
     )
-    evidence = _evidence(question, asked, weights, ranked, passages)
-    logit = _dot(evidence, CONFIDENCE_WEIGHTS)
-    return Ranking(tuple(ranked), 1 / (1 + math.exp(-logit)))
+    known = [passage.similarity for passage in passages if passage.similarity is not None]
+    cosine = max(known or [candidate.cosine for candidate in chosen])
+    reasons = evidence(question, passages, best=ranked[0].text, cosine=cosine, rarity=weights)
+    return Ranking(tuple(ranked), confidence(reasons))
 
 
 def _weights(asked: Sequence[str], candidates: Sequence[Candidate]) -> dict[str, float]:
@@ -180,50 +182,11 @@ def _stem_of(filename: str) -> str:
     return filename.rsplit(".", 1)[0].replace("-", " ").replace("_", " ")
 
 
-_COSINE = FEATURES.index("cosine")
-
-EVIDENCE = (
-    "bias",
-    "best",  # log-odds of the best sentence
-    "cosine",  # best sentence
-    "coverage",  # best sentence
-    "passage_coverage",  # the passage that holds most of the question
-    "missing_number",  # a number of the question that no passage holds
-    "no_cue",
-)
-
-
-def _evidence(
-    question: str,
-    asked: Sequence[str],
-    weights: dict[str, float],
-    ranked: Sequence[RankedSentence],
-    passages: Sequence[Passage],
-) -> tuple[float, ...]:
-    best = dict(zip(FEATURES, ranked[0].features, strict=True))
-    held = [
-        set(stems(f"{p.title} {p.heading} {_stem_of(p.filename)} {p.content}")) for p in passages
-    ]
-    known = set().union(*(numbers(p.content) for p in passages))
-    return (
-        1.0,
-        ranked[0].score,
-        max(s.features[_COSINE] for s in ranked[:3]),
-        best["coverage"],
-        max(_share(stems_of, weights) for stems_of in held),
-        float(bool(numbers(question) - known)),
-        best["no_cue"],
-    )
-
-
 def _dot(values: Sequence[float], weights: Sequence[float]) -> float:
     return float(np.dot(values, weights))
 
 
 # Log-odds, rounded: fitted by a listwise logistic regression on which sentence of the retrieved
-# passages held the answer, and by a binary one on whether there was an answer; on the first 300
-# answerable and 300 unanswerable questions of a part of SQuAD 2.0, and 300 questions asked of a
-# handbook of another subject. On the other half the three best sentences held the answer nine
-# times in ten.
+# passages held the answer, on the first 300 answerable questions of a part of SQuAD 2.0. On the
+# other half the three best sentences held the answer nine times in ten.
 SENTENCE_WEIGHTS = (2.6, 3.9, 0.9, 7.7, 2.9, 0.8, 1.3, -0.9, 0.35, -1.5, 0.0, 0.8)
-CONFIDENCE_WEIGHTS = (-5.4, 0.15, 4.1, 0.25, 0.6, -2.0, -0.27)

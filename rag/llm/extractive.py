@@ -2,22 +2,23 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass
 
-from rag.conflicts import Conflict, find_conflicts
+from rag.answerability import LEAST_CONFIDENCE
 from rag.embedding.counting import counting
 from rag.embedding.registry import get_embedder
 from rag.llm.base import DONT_KNOW, ChatDelta, ChatModel, ChatRequest, TokenUsage
+from rag.questions import understand
 from rag.retrieval import Passage
 from rag.sentence_ranking import RankedSentence, Ranking, rank_sentences
 from rag.words import stems
 
 MAX_SENTENCES = 3
 MAX_SENTENCE_CHARACTERS = 600
-# Below this confidence it doesn't answer. Chosen where it refused 2 % of the answerable questions
-# of the development half (0.5 % of the other half), and 93 % of those of a foreign subject.
-MIN_CONFIDENCE = 0.15
+# What a list may have; and for each side of a comparison.
+MAX_LISTED = 8
+MAX_A_SIDE = 2
 # A further sentence must be nearly as good as the first: log-odds below it.
 MAX_DROP = 3.0
 _SAME = 0.7  # shared stems from which two sentences say the same (Jaccard)
@@ -27,10 +28,26 @@ _MARKUP_AT_START = re.compile(r"^(?:#{1,6}\s+|[-*+\u2022]\s+|>\s+|\|\s*|\d{1,2}[
 
 @dataclass(frozen=True)
 class ExtractiveAnswer:
-    """The chosen sentences in reading order; none when the passages don't answer."""
+    """The chosen sentences in reading order; none when the passages don't answer.
+
+    Attributes:
+        confidence: from 0 to 1, that the passages answer at all.
+        is_list: whether each stands on a line of its own.
+    """
 
     sentences: tuple[RankedSentence, ...]
     confidence: float
+    is_list: bool = False
+
+    def pieces(self) -> Iterator[str]:
+        """Yield the text of the answer with its citations, a sentence at a time."""
+        before: RankedSentence | None = None
+        for sentence in self.sentences:
+            gap = "" if before is None else " " if before.passage == sentence.passage else "\n\n"
+            if self.is_list:
+                gap = "- " if before is None else "\n- "
+            yield f"{gap}{readable(sentence.text)} [{sentence.passage + 1}]"
+            before = sentence
 
 
 class ExtractiveModel(ChatModel):
@@ -47,52 +64,40 @@ class ExtractiveModel(ChatModel):
         yield ChatDelta(usage=usage, confidence=answer.confidence)
         if not answer.sentences:
             yield ChatDelta(DONT_KNOW)
-        before: RankedSentence | None = None
-        for sentence in answer.sentences:
-            gap = "" if before is None else " " if before.passage == sentence.passage else "\n\n"
-            yield ChatDelta(f"{gap}{readable(sentence.text)} [{sentence.passage + 1}]")
-            before = sentence
+        for piece in answer.pieces():
+            yield ChatDelta(piece)
 
 
 def extract_answer(question: str, passages: Sequence[Passage]) -> ExtractiveAnswer:
-    """Choose at most MAX_SENTENCES sentences that answer the question."""
-    ranking = rank_sentences(question, passages, get_embedder())
-    if ranking.confidence < MIN_CONFIDENCE:
-        return ExtractiveAnswer((), ranking.confidence)
-    chosen = _choose(ranking)
-    conflicts = find_conflicts(question, passages, get_embedder())
-    return ExtractiveAnswer(
-        tuple(_with_every_side(chosen, ranking, passages, conflicts)), ranking.confidence
-    )
+    """Choose at most MAX_SENTENCES sentences that answer the question.
+
+    A list may have MAX_LISTED; a comparison has MAX_A_SIDE for each side that the passages know.
+    """
+    asked = understand(question)
+    most = {"plain": MAX_SENTENCES, "list": MAX_LISTED, "comparison": MAX_A_SIDE}[asked.kind]
+    embedder = get_embedder()
+    rankings = [rank_sentences(subject, passages, embedder) for subject in asked.subjects]
+    sure = max(ranking.confidence for ranking in rankings)
+    chosen: list[RankedSentence] = []
+    for ranking in rankings:
+        if ranking.confidence >= LEAST_CONFIDENCE:
+            chosen += _choose(ranking, most, besides=chosen)
+    return ExtractiveAnswer(tuple(chosen), sure, is_list=asked.kind == "list" and len(chosen) > 1)
 
 
-def _choose(ranking: Ranking) -> list[RankedSentence]:
+def _choose(
+    ranking: Ranking, most: int, *, besides: Sequence[RankedSentence] = ()
+) -> list[RankedSentence]:
     """Take the best that differ from each other, then put them in the order of the text."""
     chosen: list[RankedSentence] = []
     for sentence in ranking.sentences:
-        if len(chosen) == MAX_SENTENCES or sentence.score < ranking.sentences[0].score - MAX_DROP:
+        if len(chosen) == most or sentence.score < ranking.sentences[0].score - MAX_DROP:
             break
-        if not any(_says_the_same(sentence.text, other.text) for other in chosen):
+        if not any(_says_the_same(sentence.text, other.text) for other in (*besides, *chosen)):
             chosen.append(sentence)
     # The passage of the best sentence leads; inside one passage the text's own order.
     order = list(dict.fromkeys(s.passage for s in chosen))
     return sorted(chosen, key=lambda s: (order.index(s.passage), s.start))
-
-
-def _with_every_side(
-    chosen: list[RankedSentence],
-    ranking: Ranking,
-    passages: Sequence[Passage],
-    conflicts: Sequence[Conflict],
-) -> list[RankedSentence]:
-    """Let the answer say what each document says, the newest first, where they contradict it."""
-    place = {(s.passage + 1, passages[s.passage].start + s.start): s for s in ranking.sentences}
-    for conflict in conflicts:
-        sides = [s for said in conflict.statements if (s := place.get((said.n, said.start)))]
-        if len(sides) > 1 and any(side in chosen for side in sides):
-            kept = [sentence for sentence in chosen if sentence not in sides]
-            return [*sides, *kept][: max(MAX_SENTENCES, len(sides))]
-    return chosen
 
 
 def _says_the_same(one: str, other: str) -> bool:

@@ -8,6 +8,7 @@ from rag.llm.extractive import MAX_SENTENCES, ExtractiveModel, readable
 from rag.tests.passages import passage, passages
 
 LEAVE = "Every employee has 30 days of paid leave a year. Leave is requested from the team lead."
+CITIES = ("Ghent", "Porto", "Turin", "Lyon", "Bergen")
 PHONE = "Mobile phone costs are reimbursed up to $75 per month. Receipts go to Finance."
 
 
@@ -125,3 +126,22 @@ def test_it_tells_how_sure_it_is_whether_it_answers_or_not():
     sure = asyncio.run(confidence("How many days of paid leave does every employee have a year?"))
     unsure = asyncio.run(confidence("Who painted the Mona Lisa in Florence?"))
     assert 0 <= unsure < sure <= 1
+
+
+def test_a_list_has_a_sentence_a_line():
+    contents = [f"The {city} office has holiday rule {n}." for n, city in enumerate(CITIES)]
+    lines = answer("List all office holiday rules", *contents).splitlines()
+    assert len(lines) > MAX_SENTENCES
+    assert all(line.startswith("- The ") and line.endswith("]") for line in lines)
+
+
+def test_a_comparison_says_something_about_each_side():
+    cats, dogs = "Cats sleep sixteen hours a day.", "Dogs bark at the post."
+    text = answer("Compare cats and dogs", "Cats eat fish. " + cats, dogs)
+    assert "Cats" in text
+    assert f"{dogs} [2]" in text
+
+
+def test_a_comparison_of_which_one_side_is_unknown_tells_the_other():
+    text = answer("Compare paid leave and zeppelins", LEAVE, PHONE)
+    assert "paid leave" in text

@@ -1,0 +1,81 @@
+"""How sure it is that the passages hold an answer, and not only something about its subject."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+
+from rag.answer_cues import expected_cues
+from rag.quantities import values
+from rag.retrieval import Passage
+from rag.word_matching import QuestionWords
+
+_NAME = re.compile(r"(?<=\W)[A-Z][\w-]+")
+_NEGATION = re.compile(
+    r"\b(?:no|not|never|none|nobody|nothing|neither|nor|without|cannot|unable|failed?)\b|n['\u2019]t\b",
+    re.IGNORECASE,
+)
+
+EVIDENCE = (
+    "bias",
+    "cosine",  # of question and nearest passage
+    "sentence",  # weight of the question's words, or of like words, in the best sentence
+    "pairs",  # neighbouring words of the question that are neighbours in the first passage
+    "names",  # share of the question's names that the first passage lacks
+    "numbers",  # whether the first passage lacks a number or date of the question
+    "no_cue",  # whether it lacks what this kind of question asks for
+    "negation",  # whether the question denies something and its best sentence nothing
+)
+# Log-odds, rounded: fitted by a logistic regression on half of 600 answerable and 600 unanswerable
+# questions of a part of SQuAD 2.0, on 40 questions that a handbook answers, and on half of 406 of
+# foreign subjects. On the other half of SQuAD's they tell the two apart with an AUROC of 0.74, the
+# bare cosine of the nearest passage with 0.61.
+WEIGHTS = (-3.9, 4.6, 2.2, 0.45, -1.15, -1.7, -0.3, -3.4)
+# Below it the passages are taken not to answer: 6 % of the answerable questions, 31 % of those that
+# SQuAD made to look answerable, and 97 % of those of foreign subjects.
+LEAST_CONFIDENCE = 0.23
+
+
+def confidence(evidence: Sequence[float]) -> float:
+    """Return the probability, from 0 to 1, that the passages hold the answer."""
+    logit = sum(value * weight for value, weight in zip(evidence, WEIGHTS, strict=True))
+    return 1 / (1 + math.exp(-logit))
+
+
+def evidence(
+    question: str,
+    passages: Sequence[Passage],
+    *,
+    best: str,
+    cosine: float,
+    rarity: Mapping[str, float],
+) -> tuple[float, ...]:
+    """Return what speaks for an answer, in the order of EVIDENCE.
+
+    Args:
+        passages: best first, at least one.
+        best: the sentence that is most likely to answer.
+        cosine: of the question and the nearest passage.
+        rarity: weight of each stem of the question.
+    """
+    words = QuestionWords(question, rarity=rarity)
+    above = [f"{p.title or p.filename} {p.heading}" for p in passages]
+    matches = [words.match(title=a, text=p.content) for a, p in zip(above, passages, strict=True)]
+    first, text = passages[0].content, f"{above[0]} {passages[0].content}"
+    denies = bool(_NEGATION.search(question)) and not _NEGATION.search(best)
+    return (
+        1.0,
+        cosine,
+        max(match.sentence for match in matches),
+        matches[0].pairs,
+        _lacking(question, text),
+        float(not values(question) <= values(text)),
+        float(not all(cue.search(first) for cue in expected_cues(question))),
+        float(denies),
+    )
+
+
+def _lacking(question: str, text: str) -> float:
+    """Return the share of the question's names that a text lacks."""
+    names = [name.lower() for name in _NAME.findall(question)]
+    text = text.lower()
+    return sum(name not in text for name in names) / len(names) if names else 0.0

@@ -33,7 +33,7 @@ _LISTED = 200
 def invitations(request: HttpRequest) -> HttpResponse:
     """List the open invitations and write one, whose link is shown this once."""
     admin = user_of(request)
-    form = InvitationForm(request.POST or None, admin=admin)
+    form = InvitationForm(request.POST if request.method == "POST" else None, admin=admin)
     page: dict[str, Any] = {"form": form}
     if request.method == "POST" and form.is_valid():
         try:
@@ -79,7 +79,7 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
         messages.info(request, "You are signed in. Sign out first to accept an invitation.")
         return redirect(settings.LOGIN_REDIRECT_URL)
     invitation = services.find_invitation(token=token)
-    form = JoinForm(request.POST or None)
+    form = JoinForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         try:
             user = services.accept_invitation(

@@ -157,7 +157,25 @@ class _SeveralFilesField(forms.FileField):
         return [super(_SeveralFilesField, self).clean(file, initial) for file in files or [None]]
 
 
-class UploadForm(SharingForm):
+class SendingForm(SharingForm):
+    """Who may read files that are to be sent, and what becomes of those whose names are there."""
+
+    same_name = forms.ChoiceField(
+        label="When you have a document of the same name, with other contents",
+        required=False,
+        choices=[
+            ("keep", "Keep both"),
+            ("version", "Upload as a new version of it"),
+        ],
+        initial="keep",
+        widget=forms.RadioSelect,
+    )
+
+    def clean_same_name(self) -> str:
+        return self.cleaned_data["same_name"] or "keep"
+
+
+class UploadForm(SendingForm):
     """Files, and who may read them."""
 
     file = _SeveralFilesField(

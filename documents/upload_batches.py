@@ -24,6 +24,11 @@ class UploadBatch(models.Model):
     name = models.CharField(max_length=255, help_text="Of the folder, or how many files it are.")
     visibility = models.CharField(max_length=12, help_text="That its documents begin with.")
     teams = models.ManyToManyField(Team, related_name="+", blank=True)
+    on_same_name = models.CharField(
+        max_length=8,
+        default="keep",
+        help_text="What becomes of a file whose name its owner has: documents.versions.OnSameName.",
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     last_sent_at = models.DateTimeField(default=timezone.now, editable=False)
 

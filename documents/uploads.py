@@ -12,14 +12,16 @@ from django.db.models import Max
 from django.utils import timezone
 
 from accounts.models import Team, User
+from documents import versions
 from documents.announced_files import Announced
 from documents.exceptions import AlreadyUploaded
 from documents.extraction.registry import accepted_extensions
 from documents.filenames import display_name
 from documents.models import Document, UploadBatch, UploadFile
 from documents.retries import retry_documents
-from documents.services import sharing_for, upload_document
+from documents.services import sharing_for
 from documents.upload_limit import too_large
+from documents.versions import OnSameName
 from knowledge.lib.errors import (
     AppError,
     InvalidInput,
@@ -44,7 +46,12 @@ _UNREADABLE = (
 
 
 def open_batch(
-    *, owner: User, name: str, visibility: str, teams: Iterable[Team] = ()
+    *,
+    owner: User,
+    name: str,
+    visibility: str,
+    teams: Iterable[Team] = (),
+    on_same_name: str = OnSameName.KEEP,
 ) -> UploadBatch:
     """Begin an upload of many files.
 
@@ -52,6 +59,7 @@ def open_batch(
         owner: whose documents they become.
         name: of the folder, or what else to call it; cleaned for display.
         visibility, teams: who may read the documents, as in `share_document`.
+        on_same_name: whether a file of a name that the owner has becomes its next version.
 
     Raises:
         NotAllowed: the owner is no member of an organization.
@@ -65,6 +73,7 @@ def open_batch(
         owner=owner,
         name=display_name(name),
         visibility=visibility,
+        on_same_name=on_same_name,
     )
     batch.full_clean()
     with transaction.atomic():
@@ -133,10 +142,12 @@ def receive_file(
         if file is None:
             raise _why_dropped(row, refusal)
         with translated():
-            row.document = upload_document(
+            row.document = versions.upload(
                 owner=actor,
                 file=file,
                 filename=PurePosixPath(row.path).name,
+                on_same_name=batch.on_same_name,
+                before=batch.created_at,
                 visibility=batch.visibility,
                 teams=batch.teams.all(),
             )

@@ -37,12 +37,20 @@ class OnSameName(models.TextChoices):
 
 
 def upload(
-    *, owner: User, file: File[bytes] | IO[bytes], filename: str, on_same_name: str, **given: Any
+    *,
+    owner: User,
+    file: File[bytes] | IO[bytes],
+    filename: str,
+    on_same_name: str,
+    before: datetime.datetime | None = None,
+    **given: Any,
 ) -> Document:
     """Upload a file as a document, or as the next version of the owner's document of its name.
 
     Args:
         on_same_name: one of `OnSameName`.
+        before: only what was uploaded until then counts as there, so that files of one folder that
+            have one name do not become versions of each other.
         given: further arguments of `services.upload_document`, for a new document.
 
     Returns:
@@ -52,7 +60,7 @@ def upload(
         SameName: there is such a document, and the choice is to be asked for.
         AlreadyUploaded, UnsupportedType, TooLarge, InvalidInput: as `services.upload_document`.
     """
-    existing = named_like(filename, owner=owner)
+    existing = named_like(filename, owner=owner, before=before)
     if existing is None or on_same_name == OnSameName.KEEP:
         return services.upload_document(owner=owner, file=file, filename=filename, **given)
     if type_of(filename, file).extension in MESSAGES:
@@ -67,9 +75,19 @@ def upload(
     raise SameName(existing)
 
 
-def named_like(filename: str, *, owner: User) -> Document | None:
-    """Return the owner's newest document of that name which can have another version."""
-    return Document.objects.of_name(display_name(filename), owner=owner).first()
+def named_like(
+    filename: str, *, owner: User, before: datetime.datetime | None = None
+) -> Document | None:
+    """Return the owner's newest document of that name which can have another version.
+
+    Args:
+        before: neither it nor a version of it was uploaded since.
+    """
+    named = Document.objects.of_name(display_name(filename), owner=owner)
+    if before is not None:
+        since = models.Q(version_at__gte=before) | models.Q(draft__created_at__gte=before)
+        named = named.filter(created_at__lt=before).exclude(since)
+    return named.first()
 
 
 def upload_version(

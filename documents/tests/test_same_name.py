@@ -7,6 +7,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from documents.exceptions import AlreadyUploaded, SameName
 from documents.models import Document
+from documents.uploads import Announced, expect_files, open_batch, receive_file
 from documents.versions import OnSameName, upload
 
 pytestmark = pytest.mark.django_db
@@ -93,3 +94,33 @@ def test_the_page_lists_versions_and_takes_another(page_as, owner, teammate, tea
     again = SimpleUploadedFile("plan.txt", b"The plan.")
     page = client.post(f"/documents/{first.pk}/versions", {"file": again}, follow=True)
     assert "This file is the newest version already." in page.content.decode()
+
+
+@pytest.mark.parametrize(("choice", "documents"), [("version", 2), ("keep", 3), ("", 3)])
+def test_the_plain_form_does_what_was_chosen(page_as, owner, choice, documents):
+    first = send(owner, "The plan.")
+    files = [SimpleUploadedFile("plan.txt", b"Another plan."), SimpleUploadedFile("b.txt", b"b")]
+    given = {"file": files, "visibility": "private", "same_name": choice}
+    assert page_as(owner).post("/documents/upload", given).status_code == 302
+    assert Document.objects.without_drafts().count() == documents
+    assert Document.objects.filter(version_of=first).exists() == (choice == "version")
+
+
+def test_files_of_one_folder_are_no_versions_of_each_other(owner):
+    first = send(owner, "The plan.")
+    batch = open_batch(owner=owner, name="share", visibility="private", on_same_name="version")
+    files = {
+        "a/plan.txt": b"Plan of a.",
+        "b/plan.txt": b"Plan of b.",
+        "a/n.txt": b"N",
+        "n.txt": b"M",
+    }
+    announced = [Announced(path, len(content), 1) for path, content in files.items()]
+    numbers = expect_files(batch=batch, actor=owner, files=announced)
+    rows = [
+        receive_file(batch=batch, actor=owner, number=number, file=SimpleUploadedFile("x", content))
+        for number, content in zip(numbers, files.values(), strict=True)
+    ]
+    assert rows[0].document == first
+    assert len({row.document for row in rows}) == 4
+    assert Document.objects.exclude(version_of=None).count() == 1

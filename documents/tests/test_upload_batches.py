@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Team, User
-from documents import services, uploads
+from documents import services, uploads, versions
 from documents.announced_files import Announced
 from documents.models import Document, UploadBatch, UploadFile
 from documents.upload_progress import progress_of
@@ -164,7 +164,7 @@ def test_a_failure_of_the_server_is_no_refusal_of_the_file(
         raise StorageFull
 
     announce(batch, "a.txt")
-    monkeypatch.setattr(uploads, "upload_document", full)
+    monkeypatch.setattr(versions, "upload", full)
     assert send(page_as(owner), batch, **{"file-1": b"One."}).status_code == 507
     assert batch.files.get().state == "waiting"
 

@@ -18,7 +18,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.models import User
-from documents import editing, services
+from documents import editing, services, versions
 from documents.downloads import download
 from documents.exceptions import AlreadyUploaded
 from documents.extraction.registry import FORMATS
@@ -29,7 +29,6 @@ from documents.quotas import quotas_of
 from documents.retries import retry_documents
 from documents.trail import record_download, record_view
 from documents.upload_limit import oversized
-from documents.versions import versions_of
 from documents.views.lookup import SignedInRequest, list_page, visible_document
 from documents.views.uploads import recent_batches, retried_sentence, sending_limits
 from knowledge.lib.errors import AppError, InvalidInput
@@ -209,12 +208,13 @@ def _upload_all(request: SignedInRequest, given: dict[str, Any], failures: list[
     for file in given["file"]:
         try:
             with translated():
-                services.upload_document(
+                versions.upload(
                     owner=request.user,
                     file=file,
                     filename=file.name,
                     visibility=given["visibility"],
                     teams=given["teams"],
+                    on_same_name=given["same_name"],
                 )
             accepted += 1
         except AlreadyUploaded as known:
@@ -260,7 +260,7 @@ def _render_detail(
         "attached_to": attached_to.first(),
         "teams": document.teams.annotate(size=Count("members")),
         "polling": document.is_changing,
-        "versions": versions_of(document),
+        "versions": versions.versions_of(document),
         "can_have_versions": Document.objects.with_versions().filter(pk=document.pk).exists(),
         **_allowed(request.user, [document.pk]),
     }

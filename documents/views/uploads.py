@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.models import User
 from documents import uploads
 from documents.announced_files import MOST_ANNOUNCED, announced
-from documents.forms import SharingForm
+from documents.forms import SendingForm
 from documents.models import UploadBatch, UploadFile
 from documents.upload_limit import refused_fields
 from documents.upload_progress import progress_of
@@ -50,7 +50,7 @@ def recent_batches(user: User) -> list[dict[str, Any]]:
 @require_POST
 def open_upload(request: SignedInRequest) -> HttpResponse:
     """Begin an upload of many files, and tell where its files go."""
-    form = SharingForm(request.POST, user=request.user)
+    form = SendingForm(request.POST, user=request.user)
     if not form.is_valid():
         said = [str(error) for errors in form.errors.values() for error in errors]
         raise InvalidInput(" ".join(said))
@@ -59,6 +59,7 @@ def open_upload(request: SignedInRequest) -> HttpResponse:
         name=request.POST.get("name", ""),
         visibility=form.cleaned_data["visibility"],
         teams=form.cleaned_data["teams"],
+        on_same_name=form.cleaned_data["same_name"],
     )
     return JsonResponse({"url": reverse("documents:upload-batch", args=[batch.pk])}, status=201)
 

@@ -10,6 +10,7 @@ urlpatterns = [
     path("logout", sessions.logout_page, name="logout"),
     path("profile", sessions.profile, name="profile"),
     path("profile/password", sessions.change_password, name="change_password"),
+    path("profile/sign-out-everywhere", sessions.sign_out_everywhere, name="sign_out_everywhere"),
     path("members", members.members, name="members"),
     path("members/<uuid:user_id>/role", members.change_role, name="member_role"),
     path("members/<uuid:user_id>/deactivate", members.deactivate, name="member_deactivate"),

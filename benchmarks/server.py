@@ -22,7 +22,7 @@ class Server:
         self.url = f"http://127.0.0.1:{port}"
         self._process = subprocess.Popen(
             [sys.executable, str(seeding.ROOT / "manage.py"), "serve"],
-            env={**os.environ, "HOST": "127.0.0.1", "PORT": str(port)},
+            env={**os.environ, "HOST": "127.0.0.1", "PORT": str(port), "RATE_LIMITS": "0"},
             cwd=seeding.ROOT,
         )
         self._usage = psutil.Process(self._process.pid)

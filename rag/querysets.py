@@ -114,6 +114,11 @@ class MessageQuerySet(QuerySet["Message"]):
         complete = self.answers().filter(status=self.model.Status.COMPLETED, grounded=False)
         return complete.exclude(search_query="").exclude(question=None)
 
+    def being_written(self, since: datetime.datetime) -> MessageQuerySet:
+        """Return the answers that a process took since then and has not settled."""
+        status = self.model.Status.STREAMING
+        return self.answers().filter(status=status, claimed_at__gt=since)
+
     def claim(self, message_id: uuid.UUID, now: datetime.datetime) -> bool:
         """Take a waiting answer for this process, in one statement; False when another has it."""
         status = self.model.Status

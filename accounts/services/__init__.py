@@ -26,6 +26,7 @@ from accounts.services.people import (
     reset_password,
     set_password,
     set_superuser,
+    sign_out_everywhere,
     update_user,
 )
 from accounts.services.sessions import (
@@ -76,6 +77,7 @@ __all__ = [
     "seal_again",
     "set_password",
     "set_superuser",
+    "sign_out_everywhere",
     "suspend_organization",
     "update_user",
 ]

@@ -201,6 +201,16 @@ def set_password(*, user: User, actor: User, password: str) -> User:
     return user
 
 
+@transaction.atomic
+def sign_out_everywhere(*, user: User, actor: User) -> User:
+    """End every session and token of a person: one's own, or as an admin."""
+    _begin(user=user, actor=actor, own=True)
+    user.session_version += 1
+    user.save(update_fields=["session_version"])
+    _note("user.signed_out_everywhere", actor, user)
+    return user
+
+
 def reset_password(*, user: User, actor: User) -> NewAccount:
     """Give a person a generated password, for an admin to hand over."""
     password = generate_password()

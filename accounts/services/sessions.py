@@ -1,11 +1,14 @@
 """Signing in and out, as the pages and the API both do it."""
 
-from django.contrib.auth import authenticate
 from django.db import transaction
 
 from accounts import audit
 from accounts.exceptions import OrganizationSuspended
+from accounts.lockout import LockedOut, try_credentials
 from accounts.models import User
+from knowledge.lib import rate_limits
+
+_EMAIL_CHARACTERS = 254
 
 
 def check_credentials(*, email: str, password: str) -> User | None:
@@ -15,9 +18,15 @@ def check_credentials(*, email: str, password: str) -> User | None:
     the answer or by its time: each takes one hash, one look for the email and one event.
 
     Raises:
+        LockedOut, RateLimited: too many attempts, whoever the email belongs to.
         OrganizationSuspended: email and password are right, but nobody of the organization gets in.
     """
-    signed_in = authenticate(username=email, password=password)
+    rate_limits.count(scope="login", person=email.strip().lower()[:_EMAIL_CHARACTERS])
+    try:
+        signed_in = try_credentials(email=email, password=password)
+    except LockedOut:
+        _note_locked_out(email)
+        raise
     people = User.objects.select_related("organization")
     user = people.filter(email=email.strip().lower()).first()
     is_suspended = user is not None and user.is_suspended
@@ -57,3 +66,15 @@ def note_token_refresh(*, user: User) -> None:
 def note_token_reuse(*, user: User) -> None:
     """Record that a used or logged-out refresh token of the user was shown, by whoever has it."""
     audit.record(action="token.reuse_refused", organization=user.organization, target=user)
+
+
+@transaction.atomic
+def _note_locked_out(email: str) -> None:
+    """Record an attempt that was refused unseen, in the trail of whose email it is."""
+    people = User.objects.select_related("organization")
+    user = people.filter(email=email.strip().lower()).first()
+    audit.record(
+        action="user.locked_out",
+        organization=user.organization if user else None,
+        target=user,
+    )

@@ -19,6 +19,7 @@ from accounts.forms import LoginForm, NameForm, OwnPasswordForm, show_errors
 from accounts.models import Team, User
 from accounts.views.guards import user_of
 from knowledge.lib import context
+from knowledge.lib.errors import AppError, TooManyRequests
 
 
 @login_not_required
@@ -31,23 +32,30 @@ def login_page(request: HttpRequest) -> HttpResponse:
     if request.user.is_authenticated:
         return redirect(_next_page(request))
     form = LoginForm(request.POST or None)
+    refused: AppError | None = None
     if form.is_valid():
         try:
             user = services.check_credentials(
                 email=form.cleaned_data["email"], password=form.cleaned_data["password"]
             )
-        except OrganizationSuspended as suspended:
-            form.add_error(None, suspended.message)
+        except (OrganizationSuspended, TooManyRequests) as refusal:
+            form.add_error(None, refusal.message)
+            refused = refusal
         else:
             if user is not None:
                 # SECURITY: this also changes the session key and the CSRF token.
-                login(request, user)
+                login(request, user, backend="accounts.backends.Backend")
                 context.set_user(user)
                 return redirect(_next_page(request))
             form.add_error(None, "The email or the password is wrong.")
     status = 422 if form.errors else 200
     page = {"form": form, "next": request.POST.get("next", request.GET.get("next", ""))}
-    return render(request, "accounts/login.html", page, status=status)
+    if refused is not None and refused.retry_after_s:
+        status = refused.status
+    response = render(request, "accounts/login.html", page, status=status)
+    if refused is not None and refused.retry_after_s:
+        response.headers["Retry-After"] = str(refused.retry_after_s)
+    return response
 
 
 @require_POST
@@ -92,6 +100,17 @@ def change_password(request: HttpRequest) -> HttpResponse:
             messages.success(request, "Your password is changed. Other sessions have ended.")
             return redirect("accounts:profile")
     return _profile_page(request, password_form=form)
+
+
+@require_POST
+@never_cache
+def sign_out_everywhere(request: HttpRequest) -> HttpResponse:
+    """End every session and token of the person, this session too."""
+    user = user_of(request)
+    services.sign_out_everywhere(user=user, actor=user)
+    logout(request)
+    messages.success(request, "You are signed out on every device, and your API tokens have ended.")
+    return redirect(settings.LOGOUT_REDIRECT_URL)
 
 
 def _profile_page(

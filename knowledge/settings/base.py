@@ -59,6 +59,7 @@ INSTALLED_APPS = [
     "template_partials",
     "django_q",
     "csp",
+    "axes",
     "rest_framework",
     "rest_framework_simplejwt",
     "rest_framework_simplejwt.token_blacklist",
@@ -77,6 +78,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "accounts.middleware.LoginRequiredMiddleware",
     "knowledge.lib.middleware.RequestUserMiddleware",
+    "knowledge.lib.throttling.RateLimitMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -171,7 +173,10 @@ DATA_UPLOAD_MAX_NUMBER_FILES = env.integer("MAX_FILES_PER_REQUEST", 50, minimum=
 
 # --- people -------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["accounts.backends.Backend"]
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",  # first: it refuses before a password is looked at
+    "accounts.backends.Backend",
+]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
@@ -195,6 +200,22 @@ SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "knowledge.lib.views.csrf_failure"
 
+# After so many failures in a row for an email from an address, neither gets in for a while. Counted
+# in the database, and so the same for every process; for emails that nobody has, too.
+LOGIN_FAILURES = env.integer("LOGIN_FAILURES", 8, minimum=1)
+LOGIN_LOCKOUT_MINUTES = env.integer("LOGIN_LOCKOUT_MINUTES", 15, minimum=1)
+AXES_FAILURE_LIMIT = LOGIN_FAILURES
+AXES_COOLOFF_TIME = timedelta(minutes=LOGIN_LOCKOUT_MINUTES)
+AXES_USERNAME_FORM_FIELD = "username"  # the name by which the email is passed
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # who goes on trying does not make it longer
+AXES_CLIENT_IP_CALLABLE = "accounts.lockout.address_of"
+AXES_DISABLE_ACCESS_LOG = True  # the audit trail is the record
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+SILENCED_SYSTEM_CHECKS = ["axes.W001"]  # its middleware would answer with a page of its own
+
 # --- mail ---------------------------------------------------------------------------------------
 # Without a host nothing is mailed: invitations are links to hand over.
 EMAIL_HOST = env.text("EMAIL_HOST")
@@ -215,6 +236,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_PAGINATION_CLASS": "knowledge.lib.api.Pagination",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_THROTTLE_CLASSES": ["knowledge.lib.throttling.RateThrottle"],
     "EXCEPTION_HANDLER": "knowledge.lib.api.exception_handler",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": [
@@ -388,6 +410,38 @@ ANSWER_QUEUE = env.integer("ANSWER_QUEUE", 32, minimum=0)
 ANSWER_WAIT_S = env.number("ANSWER_WAIT_S", 15.0, minimum=0.1)
 # Connections, idle ones and open streams included; the last line of defence.
 MAX_CONNECTIONS = env.integer("MAX_CONNECTIONS", 1_000, minimum=10)
+
+# --- rate limits --------------------------------------------------------------------------------
+# Of each: requests of one person, and of one address, behind which a whole office may sit; several
+# windows are joined by ";". Where the person is not known yet, their place is taken by the email.
+RATE_LIMITS = {
+    "login": (
+        env.text("RATE_LIMIT_LOGIN", "120/hour"),
+        env.text("RATE_LIMIT_LOGIN_ADDRESS", "60/minute"),
+    ),
+    "chat": (
+        env.text("RATE_LIMIT_CHAT", "30/minute"),
+        env.text("RATE_LIMIT_CHAT_ADDRESS", "600/minute"),
+    ),
+    "retrieval": (
+        env.text("RATE_LIMIT_RETRIEVAL", "120/minute"),
+        env.text("RATE_LIMIT_RETRIEVAL_ADDRESS", "1200/minute"),
+    ),
+    "upload": (
+        env.text("RATE_LIMIT_UPLOAD", "300/minute"),
+        env.text("RATE_LIMIT_UPLOAD_ADDRESS", "1500/minute"),
+    ),
+    "api": (
+        env.text("RATE_LIMIT_API", "600/minute"),
+        env.text("RATE_LIMIT_API_ADDRESS", "3000/minute"),
+    ),
+}
+if not env.boolean("RATE_LIMITS", True):
+    RATE_LIMITS = {}
+# Where the counts are: in the memory of the one web process, or where several share them.
+RATE_LIMIT_STORAGE = env.text("RATE_LIMIT_STORAGE", "memory://")
+# Answers that one person may have written at the same time, streamed or not.
+MAX_ANSWERS_AT_ONCE = env.integer("MAX_ANSWERS_AT_ONCE", 4, minimum=1)
 
 # --- answers ------------------------------------------------------------------------------------
 MAX_QUERY_CHARACTERS = env.integer("MAX_QUERY_CHARACTERS", 2_000, minimum=1)

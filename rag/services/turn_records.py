@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts import audit
 from accounts.models import User
 from documents.narrowing import EVERYTHING, Narrowing
-from knowledge.lib.errors import Conflict, NotAllowed, NotFound
+from knowledge.lib.errors import Conflict, NotAllowed, NotFound, TooManyRequests
 from rag.answer_setup import AnswerSetup, setup_for
 from rag.answering import Answer, answer_gate
 from rag.condensing import PastTurn
@@ -32,6 +32,7 @@ from rag.support.verdicts import as_stored
 logger = getLogger("knowledge.chat")
 
 _EMBEDDED_FOR = (UsageRecord.Feature.EMBED_QUESTION, UsageRecord.Feature.EMBED_ANSWER)
+_PAUSE_S = 5  # until somebody with too many answers in the making may ask again
 _HISTORY = 4  # turns that a follow-up can refer to
 
 
@@ -149,6 +150,7 @@ def open_turn(*, user: User, message_id: uuid.UUID) -> OpenTurn | None:
     Raises:
         NotFound: the user has no such answer.
         Conflict: another process writes it.
+        TooManyRequests: as many answers of the user are being written as may be.
     """
     answers = Message.objects.visible_to(user).answers()
     answers = answers.select_related("question", "conversation")
@@ -157,8 +159,7 @@ def open_turn(*, user: User, message_id: uuid.UUID) -> OpenTurn | None:
         raise NotFound
     if not message.is_open:
         return None
-    if not answers.claim(message_id, timezone.now()):
-        raise Conflict("This answer is being written already.")
+    _claim(message_id, user)
     message.status = Message.Status.STREAMING
     assert user.organization_id is not None  # noqa: S101 - start_turn lets nobody else ask
     return OpenTurn(
@@ -169,6 +170,25 @@ def open_turn(*, user: User, message_id: uuid.UUID) -> OpenTurn | None:
         setup=setup_for(organization_id=user.organization_id, conversation=message.conversation),
         narrowing=message.conversation.narrowing,
     )
+
+
+@transaction.atomic
+def _claim(message_id: uuid.UUID, user: User) -> None:
+    """Take the answer, unless the user has as many in the making as one person may have."""
+    # Held by one claim at a time, so that two cannot both take the last place.
+    User.objects.select_for_update(of=["self"]).get(pk=user.pk)
+    now = timezone.now()
+    answers = Message.objects.visible_to(user).answers()
+    writing = answers.being_written(now - settings.TURN_ABANDONED_AFTER).count()
+    most = settings.MAX_ANSWERS_AT_ONCE
+    if writing >= most:
+        raise TooManyRequests(
+            f"{writing} answers are being written for you already. Wait for one of them, or stop"
+            " it.",
+            retry_after_s=_PAUSE_S,
+        )
+    if not answers.claim(message_id, now):
+        raise Conflict("This answer is being written already.")
 
 
 def _history(message: Message, user: User) -> tuple[PastTurn, ...]:

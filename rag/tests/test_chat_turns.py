@@ -12,13 +12,21 @@ from django.utils import timezone
 
 from documents.models import Document
 from documents.services import delete_documents
-from knowledge.lib.errors import Conflict, InvalidInput, NotAllowed, NotFound, Unprocessable
+from knowledge.lib.errors import (
+    Conflict,
+    InvalidInput,
+    NotAllowed,
+    NotFound,
+    TooManyRequests,
+    Unprocessable,
+)
 from rag.greetings import HELPFUL_LINE
 from rag.llm.base import DONT_KNOW, ModelUnavailable, TokenUsage
 from rag.models import Conversation, Message, UsageRecord
 from rag.services import turns
 from rag.services.conversations import delete_conversation
 from rag.services.sources import WITHHELD, answer_text
+from rag.services.turn_records import open_turn
 from rag.services.turns import (
     SourcesFound,
     TokenArrived,
@@ -427,3 +435,16 @@ def handbook_async(transactional_db, owner) -> Document:
 
 async def started(user) -> Message:
     return await sync_to_async(start_turn)(user=user, query=QUESTION)
+
+
+def test_one_person_has_only_so_many_answers_in_the_making(owner, colleague, model, settings):
+    settings.MAX_ANSWERS_AT_ONCE = 2
+    open_turns = [start_turn(user=owner, query="leave?") for _ in range(3)]
+    for message in open_turns[:2]:
+        open_turn(user=owner, message_id=message.pk)
+    with pytest.raises(TooManyRequests, match="2 answers are being written"):
+        open_turn(user=owner, message_id=open_turns[2].pk)
+    theirs = start_turn(user=colleague, query="leave?")
+    assert open_turn(user=colleague, message_id=theirs.pk) is not None
+    Message.objects.filter(pk=open_turns[0].pk).update(status="completed")
+    assert open_turn(user=owner, message_id=open_turns[2].pk) is not None

@@ -32,7 +32,7 @@ class Service:
     def __init__(self, command: str, *, log: Path, port: int) -> None:
         self.command = command
         self._log = log
-        self._environment = {**os.environ, "PORT": str(port)}
+        self._environment = {**os.environ, "PORT": str(port), "RATE_LIMITS": "0"}
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:

@@ -414,7 +414,7 @@ MAX_CONNECTIONS = env.integer("MAX_CONNECTIONS", 1_000, minimum=10)
 # --- rate limits --------------------------------------------------------------------------------
 # Of each: requests of one person, and of one address, behind which a whole office may sit; several
 # windows are joined by ";". Where the person is not known yet, their place is taken by the email.
-RATE_LIMITS = {
+RATE_LIMITS: dict[str, tuple[str, str]] = {
     "login": (
         env.text("RATE_LIMIT_LOGIN", "120/hour"),
         env.text("RATE_LIMIT_LOGIN_ADDRESS", "60/minute"),

@@ -22,6 +22,6 @@ EMBEDDING_MODEL = "fake"
 EMBEDDERS = {**EMBEDDERS, "fake-wide": "rag.embedding.fake.WideFakeEmbedder"}
 LLM_PROVIDER = "extractive"
 WARM_UP = False
-RATE_LIMITS: dict[str, tuple[str, str]] = {}  # a test that is about them sets its own
+RATE_LIMITS = {}  # a test that is about them sets its own
 LOGGING = None
 Q_CLUSTER = {**Q_CLUSTER, "sync": False}

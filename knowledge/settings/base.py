@@ -214,7 +214,7 @@ AXES_CLIENT_IP_CALLABLE = "accounts.lockout.address_of"
 AXES_DISABLE_ACCESS_LOG = True  # the audit trail is the record
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
-SILENCED_SYSTEM_CHECKS = ["axes.W001"]  # its middleware would answer with a page of its own
+SILENCED_SYSTEM_CHECKS = ["axes.W002"]  # its middleware would answer with a page of its own
 
 # --- mail ---------------------------------------------------------------------------------------
 # Without a host nothing is mailed: invitations are links to hand over.

@@ -35,14 +35,8 @@ from rag.retrieval import retrieve
 from rag.services.call_budgets import reserve_call
 from rag.services.sources import are_readable, found_sources, keep_sources, message_sources
 from rag.services.turn_failures import explain
-from rag.services.turn_records import (
-    OpenTurn,
-    Settlement,
-    answer_parameters,
-    open_turn,
-    settle_turn,
-    start_turn,
-)
+from rag.services.turn_opening import OpenTurn, open_turn
+from rag.services.turn_records import Settlement, answer_parameters, settle_turn, start_turn
 from rag.services.watched_text import Withdrawn, while_readable
 from rag.turn_events import (
     Source,

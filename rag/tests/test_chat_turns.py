@@ -26,7 +26,7 @@ from rag.models import Conversation, Message, UsageRecord
 from rag.services import turns
 from rag.services.conversations import delete_conversation
 from rag.services.sources import WITHHELD, answer_text
-from rag.services.turn_records import open_turn
+from rag.services.turn_opening import open_turn
 from rag.services.turns import (
     SourcesFound,
     TokenArrived,

@@ -16,7 +16,8 @@ from rag.models import Message
 from rag.retrieval import retrieve
 from rag.services import watched_text
 from rag.services.sources import WITHHELD, answer_text, keep_sources
-from rag.services.turn_records import Settlement, open_turn, settle_turn
+from rag.services.turn_opening import open_turn
+from rag.services.turn_records import Settlement, settle_turn
 from rag.services.turns import (
     SourcesFound,
     TokenArrived,

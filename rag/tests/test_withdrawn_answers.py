@@ -11,6 +11,7 @@ from asgiref.sync import sync_to_async
 from documents.models import Document
 from documents.services import delete_documents, share_document
 from rag.answering import Answer
+from rag.embedding.counting import EmbeddingCount
 from rag.llm.base import ModelUnavailable
 from rag.models import Message
 from rag.retrieval import retrieve
@@ -114,6 +115,8 @@ def test_what_the_offline_answerer_was_cut_off_at_is_withheld_too(colleague, own
             parameters={},
             calls=(),
             timings={"retrieve": 1, "total": 1},
+            embedded=(EmbeddingCount(), EmbeddingCount()),
+            reserved=(),
         ),
     )
     share_document(document=handbook, actor=owner, visibility="private")

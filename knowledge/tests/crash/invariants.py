@@ -28,8 +28,9 @@ from knowledge.tests.crash.expected import (
     Note,
     needle_of,
 )
+from rag.chunk_vectors import chunk_text
 from rag.embedding.registry import get_embedder
-from rag.embedding.texts import ChunkText, embedding_text
+from rag.embedding.texts import embedding_text
 from rag.index.registry import get_lexical_index, get_vector_index
 from rag.index.scope import Scope
 from rag.index.versions import get_state
@@ -112,10 +113,7 @@ def every_completed_document_is_whole(expected: Expected) -> Iterator[str]:
 def _vectors_are_right(document: Document, chunks: Sequence[Chunk]) -> Iterator[str]:
     model = get_state(document.organization_id).model
     embedder = get_embedder(model)
-    texts = [
-        embedding_text(embedder, ChunkText(document.display_title, chunk.heading, chunk.text))
-        for chunk in chunks
-    ]
+    texts = [embedding_text(embedder, chunk_text(document, chunk)) for chunk in chunks]
     wanted = embedder.embed_passages(texts)
     rows = ChunkEmbedding.objects.filter(document=document, model=model)
     stored = list(rows.order_by("chunk__chunk_index").values_list("chunk__chunk_index", "vector"))

@@ -1,8 +1,8 @@
-"""Pages of usage, budgets and unanswered questions."""
+"""Pages of usage, budgets, unanswered questions and diagnostics."""
 
 from django.urls import path
 
-from rag.views import budgets, unanswered, usage
+from rag.views import budgets, diagnostics, unanswered, usage
 
 app_name = "reports"
 urlpatterns = [
@@ -14,4 +14,6 @@ urlpatterns = [
     path("unanswered/", unanswered.questions, name="unanswered"),
     path("unanswered/handled/", unanswered.handled, name="unanswered_handled"),
     path("unanswered/settings/", unanswered.change_settings, name="unanswered_settings"),
+    path("diagnostics/", diagnostics.diagnostics, name="diagnostics"),
+    path("diagnostics/retry/", diagnostics.retry, name="diagnostics_retry"),
 ]

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_exception_handler
 from rest_framework.views import set_rollback
 
+from knowledge.lib import context
 from knowledge.lib.errors import AppError, NotAllowed, NotFound, NotSignedIn, error_body
 
 # DRF's codes, where ours say the same with another word.
@@ -29,7 +30,7 @@ class Pagination(PageNumberPagination):
     max_page_size = 200
 
 
-def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
+def exception_handler(exc: Exception, view: dict[str, Any]) -> Response | None:
     """Turn every expected exception into `{"error": {code, message, details}}`."""
     if isinstance(exc, Http404):
         exc = NotFound()
@@ -39,12 +40,15 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
         exc = exceptions.ValidationError(_messages(exc))
     if isinstance(exc, AppError):
         set_rollback()
+        context.set_error(exc.code)
         body = error_body(exc.code, exc.message, exc.details)
         return Response(body, status=exc.status, headers=_headers(exc))
-    response = drf_exception_handler(exc, context)
+    response = drf_exception_handler(exc, view)
     if response is None or not isinstance(exc, exceptions.APIException):
         return response
-    response.data = error_body(*_describe(exc))
+    code, message, details = _describe(exc)
+    context.set_error(code)
+    response.data = error_body(code, message, details)
     return response
 
 

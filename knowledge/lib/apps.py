@@ -1,4 +1,4 @@
-"""The shared library as a Django app, so that its checks and templates are found."""
+"""The shared library as a Django app, so that its probes are found."""
 
 from django.apps import AppConfig
 
@@ -8,3 +8,7 @@ class LibConfig(AppConfig):
 
     name = "knowledge.lib"
     label = "lib"
+
+    def ready(self) -> None:
+        """Register what diagnostics look at."""
+        from knowledge.lib import probes, worker_probes  # noqa: F401  they register

@@ -10,12 +10,17 @@ from typing import Any
 
 @dataclass
 class RequestContext:
-    """Who asked, and under which request id; tasks take over the id of the request behind them."""
+    """Who asked, and under which request id; tasks take over the id of the request behind them.
+
+    Attributes:
+        error_code: what the answer calls the error, once it is one.
+    """
 
     request_id: str = ""
     user_id: str = ""
     role: str = ""
     address: str = ""
+    error_code: str = ""
 
 
 _current: ContextVar[RequestContext | None] = ContextVar("request_context", default=None)
@@ -31,6 +36,11 @@ def set_user(user: Any) -> None:
     if user.is_authenticated:
         known = current()
         known.user_id, known.role = str(user.pk), user.role
+
+
+def set_error(code: str) -> None:
+    """Note what the answer calls the error, or the kind of an exception that nobody foresaw."""
+    current().error_code = code
 
 
 def new_request_id() -> str:

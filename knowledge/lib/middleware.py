@@ -8,12 +8,13 @@ from logging import getLogger
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
-from knowledge.lib import context, failures
+from knowledge.lib import context, failures, recent
 from knowledge.lib.errors import AppError, NotFound, NotSignedIn, error_body
 from knowledge.lib.streaming import EventStreamResponse
 
@@ -81,7 +82,7 @@ def _finish(
         events = response.streaming_content
         response.streaming_content = _within(current, events, request, response, started)
     else:
-        _log(request, response.status_code, started)
+        _log(request, response, started)
     return response
 
 
@@ -108,21 +109,31 @@ async def _within(
     finally:
         with context.bind(current):
             await parts.aclose()
-            _log(request, response.status_code, started)
+            _log(request, response, started)
 
 
-def _log(request: HttpRequest, status: int, started: float) -> None:
+def _log(request: HttpRequest, response: HttpResponseBase, started: float) -> None:
     match = request.resolver_match
-    logger.info(
-        "request",
-        extra={
-            "method": request.method,
-            # The route, not the path: a path can carry ids of others, a query string a question.
-            "route": match.route if match else "",
-            "status": status,
-            "ms": round((time.perf_counter() - started) * 1000, 1),
-        },
-    )
+    # The route, not the path: a path can carry ids of others, a query string a question.
+    route = match.route if match else ""
+    ms = round((time.perf_counter() - started) * 1000, 1)
+    fields = {"method": request.method, "route": route, "status": response.status_code, "ms": ms}
+    logger.info("request", extra=fields)
+    # A stream takes as long as its answer is written; that is no request that anybody waits for.
+    is_slow = ms >= settings.SLOW_REQUEST_MS and not isinstance(response, EventStreamResponse)
+    if is_slow or response.status_code >= 500:
+        current = context.current()
+        recent.note(
+            recent.Event(
+                at=time.time(),
+                request_id=current.request_id,
+                method=request.method or "",
+                route=route,
+                status=response.status_code,
+                code=current.error_code,
+                ms=ms,
+            )
+        )
 
 
 class RequestUserMiddleware(Middleware):
@@ -167,6 +178,7 @@ def answer_error(request: HttpRequest, error: AppError, *, page: str = "") -> Ht
         error: what went wrong.
         page: the template for a whole page; by default the one that shows the error's sentence.
     """
+    context.set_error(error.code)
     if wants_json(request):
         body = error_body(error.code, error.message, error.details)
         response: HttpResponse = JsonResponse(body, status=error.status)
@@ -186,6 +198,7 @@ def answer_failure(request: HttpRequest, failure: AppError) -> HttpResponse:
     """Answer like `answer_error`, without asking the database who is signed in."""
     if wants_json(request):
         return answer_error(request, failure)
+    context.set_error(failure.code)
     template = "_error.html" if request.headers.get("HX-Request") else "error.html"
     body = render_to_string(template, {"error": failure})
     response = HttpResponse(body, status=failure.status)

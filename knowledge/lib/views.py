@@ -9,7 +9,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from knowledge.lib import failures, health
+from knowledge.lib import context, failures, health
 from knowledge.lib.errors import InvalidInput, NotAllowed, NotFound, error_body
 from knowledge.lib.middleware import answer_error, answer_failure, wants_json
 
@@ -61,6 +61,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     failure = failures.explain(error) if error is not None else None
     if failure is not None:
         return answer_failure(request, failure)
+    context.set_error(type(error).__name__ if error is not None else "server_error")
     if wants_json(request):
         body = error_body("server_error", "Something went wrong here. It has been logged.")
         return JsonResponse(body, status=500)

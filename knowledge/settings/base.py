@@ -1,6 +1,7 @@
 """Every setting of the product, read from the environment here and nowhere else."""
 
 import stat
+import tomllib
 from datetime import timedelta
 from pathlib import Path
 
@@ -35,6 +36,9 @@ DEBUG = env.boolean("DEBUG", False)
 # cookie is bound to the host, so a foreign name reaches only the login page. Production must list.
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ["*"])
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
+PRODUCT_VERSION = tomllib.loads((BASE_DIR / "pyproject.toml").read_text(encoding="utf-8"))[
+    "project"
+]["version"]
 ROOT_URLCONF = "knowledge.urls"
 ASGI_APPLICATION = "knowledge.asgi.application"
 WSGI_APPLICATION = "knowledge.wsgi.application"
@@ -149,6 +153,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 MEDIA_ROOT = DATA_DIR / "media"
 VECTOR_STORE_DIR = DATA_DIR / "vector_store"
 PAGE_CACHE_DIR = DATA_DIR / "page_cache"  # pictures of pages; may be emptied at any time
+DIAGNOSTICS_DIR = DATA_DIR / "diagnostics"  # the latest slow and failed requests, without a word
 EVALUATION_DIR = DATA_DIR / "evaluation_cache"  # vectors of data sets; may be emptied at any time
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
@@ -488,6 +493,10 @@ LLM_JUDGE = env.boolean("LLM_JUDGE", False)
 TITLE_PROMPT = env.text("TITLE_PROMPT", "v1")
 # Whether a generating model gives conversations their titles; else their first words do.
 LLM_TITLES = env.boolean("LLM_TITLES", True)
+
+# --- diagnostics --------------------------------------------------------------------------------
+SLOW_REQUEST_MS = env.integer("SLOW_REQUEST_MS", 2_000, minimum=1)
+MIN_FREE_DISK_BYTES = env.integer("MIN_FREE_DISK_BYTES", 1024**3, minimum=0)
 
 # --- logging ------------------------------------------------------------------------------------
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ["DEBUG", "INFO", "WARNING", "ERROR"])

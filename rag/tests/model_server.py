@@ -67,11 +67,21 @@ class ModelServer:
         self.scripts: list[Script] = []
         self.requests: list[dict[str, Any]] = []
         self.keys: list[str] = []
+        self.asked: list[str] = []
         self.hung_up = threading.Event()
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                outer.asked.append(self.path)
+                body = json.dumps({"object": "list", "data": [{"id": "local"}]}).encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))

@@ -1,5 +1,6 @@
 """Files against rows: what has no row is set aside and never deleted; what has no file is told."""
 
+import hashlib
 import os
 import uuid
 from datetime import timedelta
@@ -11,7 +12,7 @@ from django.utils import timezone
 
 from documents import files
 from documents.file_check import SET_ASIDE, bring_back, check_files, set_aside, spare
-from documents.models import Document, FileDeletion
+from documents.models import Document, DocumentVersion, FileDeletion
 from documents.services import delete_documents, upload_document
 
 
@@ -137,3 +138,36 @@ def test_a_removal_is_overdue_after_an_hour(owner):
             path=f"{minutes}.txt", not_before=now - timedelta(minutes=minutes)
         )
     assert check_files(owner.organization).overdue == ("61.txt",)
+
+
+@pytest.mark.django_db
+def test_files_of_earlier_versions_belong_to_their_document(owner, settings):
+    document, media = upload(owner), settings.MEDIA_ROOT
+    name = f"{uuid.uuid4()}.txt"
+    (media / name).write_bytes(b"Earlier.")
+    earlier = DocumentVersion.objects.create(
+        document=document,
+        number=1,
+        filename="travel.txt",
+        content_type="text/plain",
+        size=8,
+        sha256=hashlib.sha256(b"Earlier.").hexdigest(),
+        file=name,
+        uploaded_by=owner,
+        uploaded_at=document.created_at,
+    )
+    found = check_files(document.organization)
+    assert (found.without_row, found.recent_without_row, found.lost, found.other_size) == (
+        *[()] * 4,
+    )
+    earlier.size = 9
+    earlier.save()
+    assert check_files(document.organization).other_size == (document.pk,)
+    FileDeletion.objects.create(path=name)
+    assert check_files(document.organization).threatened == (name,)
+    assert spare(document.organization) == 1
+    (media / "without-row").mkdir(exist_ok=True)
+    (media / name).rename(media / "without-row" / name)
+    assert check_files(document.organization).lost == (document.pk,)
+    assert bring_back([document.pk]) == 1
+    assert check_files(document.organization).lost == ()

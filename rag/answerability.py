@@ -25,10 +25,10 @@ EVIDENCE = (
     "no_cue",  # whether it lacks what this kind of question asks for
     "negation",  # whether the question denies something and its best sentence nothing
 )
-# Log-odds, rounded: fitted by a logistic regression on half of 600 answerable and 600 unanswerable
-# questions of a part of SQuAD 2.0, on 40 questions that a handbook answers, and on half of 406 of
-# foreign subjects. On the other half of SQuAD's they tell the two apart with an AUROC of 0.74, the
-# bare cosine of the nearest passage with 0.61.
+# Log-odds, rounded: a logistic regression on 600 answerable and 600 unanswerable questions of a
+# part of SQuAD 2.0, 40 that a handbook answers and 406 of foreign subjects. Fitted on either half,
+# they told the other half of SQuAD's apart with an AUROC of 0.74; the bare cosine of the nearest
+# passage did with 0.61. benchmarks/fit_answerability.py repeats this with other sets.
 WEIGHTS = (-3.9, 4.6, 2.2, 0.45, -1.15, -1.7, -0.3, -3.4)
 # Below it the passages are taken not to answer: 6 % of the answerable questions, 31 % of those that
 # SQuAD made to look answerable, and 97 % of those of foreign subjects.

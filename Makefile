@@ -19,7 +19,7 @@ help:
 	@echo "make crash-test  kills processes of the product 300 times and checks that nothing is lost"
 	@echo "                 (CRASH_SEED, CRASH_KILLS, CRASH_LIFE: see docs/testing.md)"
 	@echo "make fuzz   feeds 10,000 damaged files to the reader (FUZZ='--inputs 500 --seed 7')"
-	@echo "make lint   checks style, types, import rules, settings and the API schema"
+	@echo "make lint   checks style, types, import rules, security, settings and the API schema"
 	@echo "make bench  measures ingestion, retrieval and deletion on this machine"
 	@echo "make bench-index  measures the vector index up to a million passages"
 	@echo "make screenshots  takes the pictures of README.md anew (needs Chromium)"
@@ -70,12 +70,17 @@ fuzz: $(VENV)/.installed-dev
 	@data=$$(mktemp -d); trap 'rm -rf "$$data"' EXIT; \
 	DATA_DIR="$$data" $(BIN)/python documents/tests/fuzz.py $(FUZZ)
 
+# It warns of its own exceptions where a line has more than one call; those warnings are not shown.
+BANDIT = $(BIN)/bandit -q -c pyproject.toml -r knowledge accounts documents rag
+
 # The settings are checked against a folder that goes away, so that nothing is written here.
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BANDIT) 2>/dev/null || $(BANDIT)
+	$(BIN)/python .ci/audit_packages.py
 	@set -e; data=$$(mktemp -d); trap 'rm -rf "$$data"' EXIT; export DATA_DIR="$$data"; \
 	key=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))'); set -x; \
 	$(BIN)/python manage.py check --fail-level WARNING; \

@@ -239,7 +239,7 @@ class AuditEventAdmin(ReadOnlyAdmin):
 
 
 def _actor(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)  # noqa: S101 - the site lets nobody else in
+    assert isinstance(request.user, User)  # noqa: S101 - the site lets nobody else in  # nosec B101
     return request.user
 
 

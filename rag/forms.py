@@ -45,7 +45,7 @@ class NarrowingForm(forms.Form):
     def narrowing(self) -> Narrowing:
         """Return the choice."""
         self.is_valid()
-        assert isinstance(self.data, QueryDict)  # noqa: S101  for the type checker
+        assert isinstance(self.data, QueryDict)  # noqa: S101  for the type checker  # nosec B101
         keys = map(_uuid_or_none, self.data.getlist("document")[:MOST_DOCUMENTS])
         return Narrowing.of(
             tags=[tag[:MAX_TAG_CHARACTERS] for tag in self.data.getlist("tag")[:MAX_TAGS]],

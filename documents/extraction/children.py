@@ -12,7 +12,7 @@ import os
 import select
 import signal
 import socket
-import subprocess
+import subprocess  # nosec B404  # each use says why
 import sys
 import threading
 import time
@@ -79,7 +79,7 @@ class _Zygote:
         # SECURITY: no variable of ours reaches the process that parses: keys and passwords are
         # among them. -I also keeps the current folder and PYTHON* out of it.
         with theirs:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603  # nosec B603  # our own program
                 [sys.executable, "-I", "-c", _BOOT, str(_ROOT), str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,

@@ -36,6 +36,6 @@ def become_program(arguments: Sequence[str], folder: str, *, source: int, answer
             "LC_ALL": "C.UTF-8",
             "OMP_THREAD_LIMIT": "1",
         }
-        os.execve(arguments[0], list(arguments), environment)  # noqa: S606  # no shell is wanted
+        os.execve(arguments[0], list(arguments), environment)  # noqa: S606  # no shell is wanted  # nosec B606
     finally:
         os._exit(_NOT_FOUND)

@@ -116,7 +116,7 @@ class CircuitBreaker:
             return self._trial
 
     def _seconds_left(self) -> float:
-        assert self._opened_at is not None  # noqa: S101  the callers have looked
+        assert self._opened_at is not None  # noqa: S101  the callers have looked  # nosec B101
         return self._opened_at + self._limits.pause_s - self._clock()
 
     def _note_success(self, call: Call, *, is_complete: bool) -> None:

@@ -163,4 +163,4 @@ class Gate:
 def retry_after(wait_s: float) -> int:
     """Return seconds, spread so that those who were refused together don't return together."""
     least = max(1, math.ceil(wait_s))
-    return random.randint(least, 2 * least)  # noqa: S311
+    return random.randint(least, 2 * least)  # noqa: S311  # nosec B311

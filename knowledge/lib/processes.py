@@ -4,7 +4,7 @@ import contextlib
 import ctypes
 import os
 import signal
-import subprocess
+import subprocess  # nosec B404  # each use says why
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -63,7 +63,7 @@ def run_together(
 
 def _start(command: Sequence[str]) -> subprocess.Popen[bytes]:
     # Ctrl-C reaches this process alone, which then ends the groups in order.
-    return subprocess.Popen(
+    return subprocess.Popen(  # noqa: S603  # nosec B603  # a command of our own
         command,
         start_new_session=True,
         stdin=subprocess.DEVNULL,

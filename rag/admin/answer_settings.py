@@ -187,5 +187,5 @@ def _prompt_texts(chosen: AnswerSettings) -> list[dict[str, Any]]:
 
 
 def _user(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)  # noqa: S101 - Django admin lets nobody else in
+    assert isinstance(request.user, User)  # noqa: S101 - Django admin lets nobody else in  # nosec B101
     return request.user

@@ -64,7 +64,7 @@ class MessageAdmin(_WithoutWords):
     @admin.action(description="Keep as cases of an evaluation", permissions=["view"])
     def keep_as_cases(self, request: HttpRequest, queryset: QuerySet[Message]) -> None:
         """Make a case of each chosen answer that was rated not helpful; its words stay unseen."""
-        assert isinstance(request.user, User)  # noqa: S101 - Django admin lets nobody else in
+        assert isinstance(request.user, User)  # noqa: S101 - Django admin lets nobody else in  # nosec B101
         rated = queryset.filter(rating=Message.Rating.DOWN)
         made = keep_feedback(
             messages=rated.select_related("conversation__user__organization"), actor=request.user

@@ -107,6 +107,6 @@ class EvaluationCaseAdmin(OrganizationScopedAdmin):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Note who wrote it."""
         if not change:
-            assert isinstance(request.user, User)  # noqa: S101 - Django admin lets nobody else in
+            assert isinstance(request.user, User)  # noqa: S101 - Django admin lets nobody else in  # nosec B101
             obj.created_by = request.user
         super().save_model(request, obj, form, change)

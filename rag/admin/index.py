@@ -154,5 +154,5 @@ def _health_context(index: OrganizationIndex, request: HttpRequest) -> dict[str,
 
 
 def _user(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)  # noqa: S101 - Django admin lets nobody else in
+    assert isinstance(request.user, User)  # noqa: S101 - Django admin lets nobody else in  # nosec B101
     return request.user

@@ -83,7 +83,7 @@ def compare_runs(run: EvaluationRun, earlier: EvaluationRun) -> Comparison:
 
 
 def _size(change: QuestionChange) -> float:
-    assert change.before is not None and change.now is not None  # noqa: S101 - both are there
+    assert change.before is not None and change.now is not None  # noqa: S101 - both are there  # nosec B101
     return abs(change.now.score - change.before.score)
 
 

@@ -76,7 +76,7 @@ class CachingEmbedder(Embedder):
                 part = digests[first : first + _KEYS]
                 marks = ",".join("?" * len(part))
                 rows = self._file.execute(
-                    f"SELECT digest, value FROM vector WHERE digest IN ({marks})",  # noqa: S608
+                    f"SELECT digest, value FROM vector WHERE digest IN ({marks})",  # noqa: S608  # nosec B608
                     part,
                 )
                 found.update((digest, np.frombuffer(value, dtype="<f4")) for digest, value in rows)

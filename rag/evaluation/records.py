@@ -1,6 +1,6 @@
 """Keeps what evaluations found, with all that it depends on."""
 
-import subprocess
+import subprocess  # nosec B404  # each use says why
 import tomllib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -102,8 +102,8 @@ def git_revision() -> str:
 
 
 def _git(*arguments: str) -> str:
-    done = subprocess.run(
-        ["git", *arguments],
+    done = subprocess.run(  # noqa: S603  # nosec B603, B607  # whichever git is on the path
+        ["git", *arguments],  # noqa: S607
         cwd=settings.BASE_DIR,
         capture_output=True,
         text=True,

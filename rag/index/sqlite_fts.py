@@ -149,7 +149,7 @@ def _best(table: str, match: str, k: int, within: Scope) -> list[Hit]:
     """Walk down the ranking until k rows of the scope are found or no row is left."""
     column, allowed = allowed_rows(within)
     sql = (
-        f"SELECT rowid, rank, {column} FROM {table} WHERE {table} MATCH %s "  # noqa: S608
+        f"SELECT rowid, rank, {column} FROM {table} WHERE {table} MATCH %s "  # noqa: S608  # nosec B608
         f"AND rank MATCH 'bm25({WEIGHTS})' ORDER BY rank"
     )
     found: list[Hit] = []

@@ -72,35 +72,35 @@ class FtsTable:
         ]
         with connection.cursor() as cursor:
             cursor.executemany(
-                f"INSERT INTO {self.name} (rowid, {_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s)",  # noqa: S608
+                f"INSERT INTO {self.name} (rowid, {_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s)",  # noqa: S608  # nosec B608
                 rows,
             )
 
     def delete(self, keys: Iterable[int]) -> None:
         """Take out the chunks of these keys."""
         self._execute(
-            f"DELETE FROM {self.name} WHERE rowid IN (SELECT value FROM json_each(%s))",  # noqa: S608
+            f"DELETE FROM {self.name} WHERE rowid IN (SELECT value FROM json_each(%s))",  # noqa: S608  # nosec B608
             [json.dumps(list(keys))],
         )
 
     def count(self) -> int:
         """Return how many chunks are in the table."""
-        return int(self._rows(f"SELECT count(*) FROM {self.name}")[0][0])  # noqa: S608
+        return int(self._rows(f"SELECT count(*) FROM {self.name}")[0][0])  # noqa: S608  # nosec B608
 
     def differences(self) -> Differences:
         """Compare the table with the organization's chunks; each answer is of one moment."""
         organization = [self.organization_id.hex]
         missing = self._rows(
-            f"SELECT c.id FROM {_CHUNKS} LEFT JOIN {self.name} f ON f.rowid = c.id "  # noqa: S608
+            f"SELECT c.id FROM {_CHUNKS} LEFT JOIN {self.name} f ON f.rowid = c.id "  # noqa: S608  # nosec B608
             "WHERE f.rowid IS NULL",
             organization,
         )
         extra = self._rows(
-            f"SELECT rowid FROM {self.name} WHERE rowid NOT IN (SELECT c.id FROM {_CHUNKS})",  # noqa: S608
+            f"SELECT rowid FROM {self.name} WHERE rowid NOT IN (SELECT c.id FROM {_CHUNKS})",  # noqa: S608  # nosec B608
             organization,
         )
         altered = self._rows(
-            f"SELECT c.id FROM {_CHUNKS} JOIN {self.name} f ON f.rowid = c.id "  # noqa: S608
+            f"SELECT c.id FROM {_CHUNKS} JOIN {self.name} f ON f.rowid = c.id "  # noqa: S608  # nosec B608
             "WHERE f.document IS NOT d.id OR f.heading IS NOT c.heading OR f.text IS NOT c.text",
             organization,
         )
@@ -125,7 +125,7 @@ class FtsTable:
             )
             with connection.cursor() as cursor:
                 cursor.execute(  # one statement, and so of one moment
-                    f"SELECT 0, sz FROM {self.name}_docsize "  # noqa: S608
+                    f"SELECT 0, sz FROM {self.name}_docsize "  # noqa: S608  # nosec B608
                     f"UNION ALL SELECT 1, sum(cnt) FROM {vocabulary} "
                     f"UNION ALL SELECT 2, count(*) FROM {self.name}"
                 )
@@ -147,7 +147,7 @@ class FtsTable:
         """Have FTS5 compare its words with its rows."""
         try:
             with transaction.atomic():
-                self._execute(f"INSERT INTO {self.name} ({self.name}) VALUES ('integrity-check')")  # noqa: S608
+                self._execute(f"INSERT INTO {self.name} ({self.name}) VALUES ('integrity-check')")  # noqa: S608  # nosec B608
         except DatabaseError as error:
             _require_damage(error)
             return False
@@ -199,7 +199,7 @@ class FtsTable:
         keys = {
             row[0]
             for row in self._rows(
-                f"SELECT rowid FROM {self.name} "  # noqa: S608
+                f"SELECT rowid FROM {self.name} "  # noqa: S608  # nosec B608
                 "WHERE document IN (SELECT value FROM json_each(%s))",
                 [json.dumps([document.hex for document in documents])],
             )
@@ -210,7 +210,7 @@ class FtsTable:
     def _of_other_title(self) -> Iterator[int]:
         """Yield the chunks whose title in the table is not the document's."""
         titles = self._rows(
-            f"SELECT d.id, f.title, d.title, d.filename FROM {_CHUNKS} "  # noqa: S608
+            f"SELECT d.id, f.title, d.title, d.filename FROM {_CHUNKS} "  # noqa: S608  # nosec B608
             f"JOIN {self.name} f ON f.rowid = c.id GROUP BY d.id, f.title",
             [self.organization_id.hex],
         )
@@ -219,7 +219,7 @@ class FtsTable:
                 yield from (
                     row[0]
                     for row in self._rows(
-                        f"SELECT c.id FROM documents_documentchunk c JOIN {self.name} f "  # noqa: S608
+                        f"SELECT c.id FROM documents_documentchunk c JOIN {self.name} f "  # noqa: S608  # nosec B608
                         "ON f.rowid = c.id WHERE c.document_id = %s AND f.title IS %s",
                         [key, held],
                     )

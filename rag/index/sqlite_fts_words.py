@@ -68,7 +68,7 @@ class Frequencies:
             at, size = self._sizes.get(table, (-math.inf, 0))
         if now - at > _COUNT_FOR_S or size < _SMALL:
             with connection.cursor() as cursor:
-                cursor.execute(f"SELECT count(*) FROM {table}_docsize")  # noqa: S608
+                cursor.execute(f"SELECT count(*) FROM {table}_docsize")  # noqa: S608  # nosec B608
                 size = cursor.fetchone()[0]
             with self._lock:
                 self._sizes[table] = (now, size)
@@ -116,7 +116,7 @@ def _in_scope(table: str, word: str, column: str, allowed: Set[object], *, most:
     found = 0
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {column} FROM {table} WHERE {table} MATCH %s LIMIT %s",  # noqa: S608
+            f"SELECT {column} FROM {table} WHERE {table} MATCH %s LIMIT %s",  # noqa: S608  # nosec B608
             [f'"{word}"', MOST_COUNTED],
         )
         while found < most and (rows := cursor.fetchmany(_READ)):
@@ -132,7 +132,7 @@ def _existing(table: str, stems: Sequence[str]) -> list[str]:
             f"CREATE VIRTUAL TABLE IF NOT EXISTS {vocabulary} USING fts5vocab(main, {table}, row)"
         )
         cursor.execute(
-            f"SELECT term FROM {vocabulary} "  # noqa: S608
+            f"SELECT term FROM {vocabulary} "  # noqa: S608  # nosec B608
             "WHERE term IN (SELECT value FROM json_each(%s)) ORDER BY term",
             [json.dumps(stems)],
         )
@@ -143,7 +143,7 @@ def _rows_with(table: str, word: str) -> int:
     """Count the rows that have the word, up to one more than MOST_COUNTED."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {table} MATCH %s LIMIT %s)",  # noqa: S608
+            f"SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {table} MATCH %s LIMIT %s)",  # noqa: S608  # nosec B608
             [f'"{word}"', MOST_COUNTED + 1],
         )
         count: int = cursor.fetchone()[0]

@@ -68,9 +68,9 @@ def _mend(broken: BrokenReference) -> None:
     table = connection.ops.quote_name(broken.table)
     column = connection.ops.quote_name(broken.column)
     if broken.table in _DERIVED:
-        sql = f"DELETE FROM {table} WHERE rowid = %s"  # noqa: S608
+        sql = f"DELETE FROM {table} WHERE rowid = %s"  # noqa: S608  # nosec B608
     else:
-        sql = f"UPDATE {table} SET {column} = NULL WHERE rowid = %s"  # noqa: S608
+        sql = f"UPDATE {table} SET {column} = NULL WHERE rowid = %s"  # noqa: S608  # nosec B608
     with connection.cursor() as cursor:
         cursor.execute(sql, [broken.rowid])
 

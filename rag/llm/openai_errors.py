@@ -70,7 +70,7 @@ def pause_before_retry(attempt: int, error: "openai.APIError") -> float | None:
     asked = _asked_pause(error)
     if asked > 0:
         return asked if asked <= _LONGEST_PAUSE_S else None
-    return random.uniform(0, min(_FIRST_PAUSE_S * 2**attempt, _LONGEST_PAUSE_S))  # noqa: S311
+    return random.uniform(0, min(_FIRST_PAUSE_S * 2**attempt, _LONGEST_PAUSE_S))  # noqa: S311  # nosec B311
 
 
 def _asked_pause(error: "openai.OpenAIError") -> float:

@@ -54,7 +54,7 @@ def open_turn(*, user: User, message_id: uuid.UUID) -> OpenTurn | None:
         return None
     _claim(message_id, user)
     message.status = Message.Status.STREAMING
-    assert user.organization_id is not None  # noqa: S101 - start_turn lets nobody else ask
+    assert user.organization_id is not None  # noqa: S101 - start_turn lets nobody else ask  # nosec B101
     return OpenTurn(
         user=user,
         message=message,

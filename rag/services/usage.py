@@ -28,7 +28,7 @@ def record_calls(
         reserved: keys of reservations.
     """
     home = user.organization_id
-    assert home is not None  # noqa: S101 - start_turn lets nobody else ask
+    assert home is not None  # noqa: S101 - start_turn lets nobody else ask  # nosec B101
     budgets.release(reserved)
     calls = list(calls)
     counts = [*embedded]

@@ -33,7 +33,7 @@ _POLL_EVERY_S = 1.0
 async def answer_stream(request: PageRequest, message_id: uuid.UUID) -> EventStreamResponse:
     """Stream the answer: write it if nobody does, else wait for whoever does."""
     user = await request.auser()
-    assert isinstance(user, User)  # noqa: S101 - LoginRequiredMiddleware lets nobody else through
+    assert isinstance(user, User)  # noqa: S101 - LoginRequiredMiddleware lets nobody else through  # nosec B101
     if await _own_answer(user, message_id) is None:
         raise NotFound
     return EventStreamResponse(_events(user=user, message_id=message_id))

@@ -89,8 +89,8 @@ def _filters(form: UsageFilterForm) -> Filters:
 
 
 def _query(filters: Filters) -> str:
-    assert filters.start is not None  # noqa: S101 - `_filters` gives both
-    assert filters.end is not None  # noqa: S101
+    assert filters.start is not None  # noqa: S101 - `_filters` gives both  # nosec B101
+    assert filters.end is not None  # noqa: S101  # nosec B101
     given = {"start": filters.start.isoformat(), "end": filters.end.isoformat()}
     given |= {"user": filters.user, "model": filters.model, "feature": filters.feature}
     return urlencode({name: value for name, value in given.items() if value})

@@ -12,7 +12,7 @@ from django.db import connections
 
 from knowledge.lib.processes import run_together
 
-_EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104  compared with, not bound to
+_EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104  compared with, not bound to  # nosec B104
 
 
 class Command(BaseCommand):

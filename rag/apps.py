@@ -10,5 +10,5 @@ class RagConfig(AppConfig):
     verbose_name = "Search and answers"
 
     def ready(self) -> None:
-        """Register the system checks, and what diagnostics look at."""
-        from rag import checks, diagnostics  # noqa: F401
+        """Register the system checks, and what diagnostics and monitors are told."""
+        from rag import checks, diagnostics, metrics  # noqa: F401

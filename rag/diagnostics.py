@@ -30,11 +30,11 @@ _CAUSES = {
     "empty": "They hold no text. Scans need Tesseract on the server: install it, then retry.",
     "too_long": "Divide them, or raise the limit that their reason names, then retry.",
     "too_complex": "Divide them, then upload the parts.",
-    "too_much_memory": "Divide them, or raise `EXTRACTION_MEMORY_BYTES`, then retry.",
+    "too_much_memory": "Divide them, or raise EXTRACTION_MEMORY_BYTES, then retry.",
     "unexpected": "The worker's log has the exception, under the request id. Then retry.",
     "busy": "The database was locked for long. Retry.",
 }
-_REPAIR = "Open it and press *Repair*, or run `manage.py check_index --repair`."
+_REPAIR = "Open it and press “Repair”, or run manage.py check_index --repair."
 _ANY_CAUSE = "Open one and read its reason. Once it is mended, retry."
 
 
@@ -74,7 +74,7 @@ def _waiting(documents: DocumentQuerySet, audience: Audience) -> Iterator[Line]:
     age = now - (oldest.next_attempt_at or oldest.version_at or oldest.created_at)
     found = f"for {int(age.total_seconds() // 60):,} minutes{_place(audience, now)}"
     if age > _LONG_WAIT:
-        advice = "If background work is alive, many wait: they take turns. More `WORKERS` help."
+        advice = "If background work is alive, many wait: they take turns. More WORKERS help."
         yield Line("Oldest that waits", found, State.WARN, advice)
     else:
         yield Line("Oldest that waits", found)
@@ -171,7 +171,7 @@ def _checked(index: OrganizationIndex, run: IndexRun | None) -> tuple[State, str
     if run is None or run.finished_at is None:
         if not index.version:
             return State.OK, "empty", ""
-        return State.WARN, "not checked yet", "Open it and press *Check now*."
+        return State.WARN, "not checked yet", "Open it and press “Check now”."
     age = timezone.now() - run.finished_at
     checked = f"checked {_hours(age)} ago"
     if not run.consistent:
@@ -209,16 +209,16 @@ def _server(answer: openai_probe.Answer | None) -> Line:
         return Line("Model server", "not asked within the last minute")
     asked = f", asked {answer.age_s} s ago" if answer.age_s else ""
     if answer.ms is None:
-        advice = "Start it, or mend `LLM_BASE_URL`. Questions meanwhile show the passages found."
+        advice = "Start it, or mend LLM_BASE_URL. Questions meanwhile show the passages found."
         return Line("Model server", f"cannot be reached{asked}", State.FAIL, advice)
     found = f"answers in {answer.ms:,.0f} ms{asked}"
     if answer.status in (401, 403):
-        return Line("Model server", "refuses the key", State.FAIL, "Check `OPENAI_API_KEY`.")
+        return Line("Model server", "refuses the key", State.FAIL, "Check OPENAI_API_KEY.")
     if answer.status >= 500 and answer.status != HTTPStatus.NOT_IMPLEMENTED:
         advice = "See the log of the model server."
         return Line("Model server", f"has a fault ({answer.status})", State.FAIL, advice)
     if answer.models and settings.LLM_MODEL not in answer.models:
-        advice = "Load that model there, or set `LLM_MODEL` to one that it has."
+        advice = "Load that model there, or set LLM_MODEL to one that it has."
         found = f"{found}, but does not list {settings.LLM_MODEL}"
         return Line("Model server", found, State.WARN, advice)
     return Line("Model server", found)

@@ -107,7 +107,7 @@ class _Registered:
 
 
 _probes: dict[str, _Registered] = {}
-_UNKNOWN = "Mend what else fails first. With `LOG_LEVEL=DEBUG` the log has the exception."
+_UNKNOWN = "Mend what else fails first. With LOG_LEVEL=DEBUG the log has the exception."
 
 
 def register(title: str, probe: Probe, *, place: int, is_for_operator: bool = False) -> None:

@@ -14,7 +14,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
-from knowledge.lib import context, failures, recent
+from knowledge.lib import context, failures, metrics, recent
 from knowledge.lib.errors import AppError, NotFound, NotSignedIn, error_body
 from knowledge.lib.streaming import EventStreamResponse
 
@@ -119,10 +119,17 @@ def _log(request: HttpRequest, response: HttpResponseBase, started: float) -> No
     ms = round((time.perf_counter() - started) * 1000, 1)
     fields = {"method": request.method, "route": route, "status": response.status_code, "ms": ms}
     logger.info("request", extra=fields)
+    current = context.current()
+    metrics.note_request(
+        method=request.method or "",
+        route=route,
+        status=response.status_code,
+        code=current.error_code,
+        seconds=ms / 1000,
+    )
     # A stream takes as long as its answer is written; that is no request that anybody waits for.
     is_slow = ms >= settings.SLOW_REQUEST_MS and not isinstance(response, EventStreamResponse)
     if is_slow or response.status_code >= 500:
-        current = context.current()
         recent.note(
             recent.Event(
                 at=time.time(),

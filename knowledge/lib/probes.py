@@ -29,10 +29,10 @@ _LIMITS = (
 _LARGE_WAL = 512 * 1024**2
 _SHOWN = 10
 _PART_ADVICE = {
-    "database": "See what the database server says; `DATABASE_URL` names it.",
+    "database": "See what the database server says; DATABASE_URL names it.",
     "queue": "The queue is in the database: look there first.",
-    "index": "Make the folder `vector_store` in `DATA_DIR` writable, or make room on its disk.",
-    "storage": "Make the folder `media` in `DATA_DIR` writable, or make room on its disk.",
+    "index": "Make the folder vector_store in DATA_DIR writable, or make room on its disk.",
+    "storage": "Make the folder media in DATA_DIR writable, or make room on its disk.",
     "embedding": "Install or configure the model that the log names, or change to another one.",
 }
 
@@ -45,7 +45,7 @@ def probe_versions(audience: Audience) -> Iterator[Line]:
         try:
             yield Line(name, metadata.version(name))
         except metadata.PackageNotFoundError:
-            advice = "Run `pip install -r requirements.txt` in the environment of the product."
+            advice = "Run pip install -r requirements.txt in the environment of the product."
             yield Line(name, "not installed", State.FAIL, advice)
 
 
@@ -53,7 +53,7 @@ def probe_configuration(audience: Audience) -> Iterator[Line]:
     """Tell what is configured. SECURITY: a list of what is harmless, for nobody lists secrets."""
     mode = str(settings.SETTINGS_MODULE).rpartition(".")[2]
     if settings.DEBUG:
-        advice = "Set `DEBUG=0`: errors show settings and source code to whoever meets them."
+        advice = "Set DEBUG=0: errors show settings and source code to whoever meets them."
         yield Line("Settings", f"{mode}, with debugging", State.WARN, advice)
     else:
         yield Line("Settings", f"{mode}, without debugging")
@@ -127,7 +127,7 @@ def _migrations() -> Line:
     if not plan:
         return Line("Migrations", "all applied")
     missing = tuple(f"{migration.app_label}.{migration.name}" for migration, _ in plan[:_SHOWN])
-    advice = "Run `manage.py bootstrap` (after a backup), then restart web server and worker."
+    advice = "Run manage.py bootstrap (after a backup), then restart web server and worker."
     return Line("Migrations", f"{len(plan)} not applied", State.FAIL, advice, missing)
 
 
@@ -155,12 +155,13 @@ def probe_room(audience: Audience) -> Iterator[Line]:
         disks.setdefault(_existing(Path(folder)).stat().st_dev, []).append(name)
     for names in disks.values():
         usage = shutil.disk_usage(_existing(Path(folders[names[0]])))
-        yield _room(f"Disk of {_and(names)}", usage.free, usage.total)
+        name = "Disk" if len(disks) == 1 else f"Disk of {_and(names)}"
+        yield _room(name, usage.free, usage.total)
 
 
 def _room(name: str, free: int, total: int) -> Line:
     found = f"{bytes_text(free)} free of {bytes_text(total)}"
-    advice = "Make room: delete documents, empty `page_cache`, move backups away, or add a disk."
+    advice = "Make room: delete documents, empty page_cache, move backups away, or add a disk."
     if free < settings.MIN_FREE_DISK_BYTES:
         return Line(name, f"nearly full: {found}", State.FAIL, advice)
     if free < 4 * settings.MIN_FREE_DISK_BYTES:
@@ -180,7 +181,7 @@ def probe_requests(audience: Audience) -> Iterator[Line]:
     else:
         yield Line("Errors", "none in 24 hours")
     if slow:
-        advice = "Is the machine busy, or the disk slow? See `docs/operations.md` on limits."
+        advice = "Is the machine busy, or the disk slow? See docs/operations.md on limits."
         said = f"{len(slow):,} over {settings.SLOW_REQUEST_MS:,} ms in 24 hours"
         yield Line("Slow requests", said, State.WARN, advice, _requests(slow))
     else:

@@ -7,4 +7,5 @@ from knowledge.lib import views
 urlpatterns = [
     path("health", views.alive, name="health"),
     path("health/ready", views.ready, name="health-ready"),
+    path("metrics", views.figures, name="metrics"),
 ]

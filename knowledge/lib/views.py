@@ -1,7 +1,9 @@
-"""Health for monitors, and what is answered when no view did."""
+"""Health and figures for monitors, and what is answered when no view did."""
 
+import hmac
 import sys
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
@@ -9,7 +11,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from knowledge.lib import context, failures, health
+from knowledge.lib import context, failures, health, metrics
 from knowledge.lib.errors import InvalidInput, NotAllowed, NotFound, error_body
 from knowledge.lib.middleware import answer_error, answer_failure, wants_json
 
@@ -35,6 +37,22 @@ def ready(request: HttpRequest) -> HttpResponse:
         {"status": "failed" if failing else "ok", "checks": checks},
         status=503 if failing else 200,
     )
+
+
+@csrf_exempt
+@login_not_required
+@require_safe
+@never_cache
+def figures(request: HttpRequest) -> HttpResponse:
+    """Send figures to Prometheus, which shows its token; without one in the settings, none are."""
+    if not settings.METRICS_TOKEN:
+        raise NotFound
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    # SECURITY: in a time that does not tell how much of it is right.
+    is_right = hmac.compare_digest(token.encode(), settings.METRICS_TOKEN.encode())
+    if scheme.lower() != "bearer" or not is_right:
+        return HttpResponse(status=401, headers={"WWW-Authenticate": "Bearer"})
+    return HttpResponse(metrics.as_text(), content_type=metrics.CONTENT_TYPE)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -13,7 +13,7 @@ _WORKER_AWAY = datetime.timedelta(minutes=3)
 _TASK_WAITS = datetime.timedelta(minutes=15)
 _SHOWN = 10
 _START_WORKER = (
-    "Start it: `manage.py start` runs it beside the web server, `manage.py qcluster` alone. "
+    "Start it: manage.py start runs it beside the web server, manage.py qcluster alone. "
     "Nothing that waits is lost."
 )
 
@@ -36,14 +36,14 @@ def _heartbeat(audience: Audience) -> Line:
 
     due = Schedule.objects.exclude(next_run=None).order_by("next_run").first()
     if due is None or due.next_run is None:
-        advice = "Run `manage.py bootstrap`, which makes the schedules, and start the worker."
+        advice = "Run manage.py bootstrap, which makes the schedules, and start the worker."
         return _told(audience, Line("Worker", "nothing is scheduled", State.FAIL, advice))
     late = timezone.now() - due.next_run
     if late > _WORKER_AWAY:
         found = f"no sign of life for {age_text(late)}"
         return _told(audience, Line("Worker", found, State.FAIL, _START_WORKER))
     seen = _clusters() if audience.is_operator else ()
-    return Line("Worker", "alive", details=seen)
+    return Line("Worker", "recurring work is on time", details=seen)
 
 
 def _told(audience: Audience, line: Line) -> Line:
@@ -77,7 +77,7 @@ def _queue() -> Iterator[Line]:
     age = now - oldest.lock
     found = f"{oldest.func()} waits for {age_text(age)}"
     if age > _TASK_WAITS:
-        advice = "If the worker is alive it has too much to do: raise `WORKERS`, or see its log."
+        advice = "If the worker is alive it has too much to do: raise WORKERS, or see its log."
         yield Line("Oldest job", found, State.WARN, advice)
     else:
         yield Line("Oldest job", found)

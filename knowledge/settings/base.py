@@ -508,6 +508,8 @@ TITLE_PROMPT = env.text("TITLE_PROMPT", "v1")
 LLM_TITLES = env.boolean("LLM_TITLES", True)
 
 # --- diagnostics --------------------------------------------------------------------------------
+# What Prometheus shows as its bearer token; empty: there is no /metrics.
+METRICS_TOKEN = env.text("METRICS_TOKEN")
 SLOW_REQUEST_MS = env.integer("SLOW_REQUEST_MS", 2_000, minimum=1)
 MIN_FREE_DISK_BYTES = env.integer("MIN_FREE_DISK_BYTES", 1024**3, minimum=0)
 

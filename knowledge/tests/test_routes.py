@@ -16,6 +16,7 @@ PUBLIC = {
     "/join/a",
     "/health",
     "/health/ready",
+    "/metrics",  # its own token; without one in the settings there is nothing
     "/api/auth/login",
     # Whoever holds a refresh token shows it here instead of signing in.
     "/api/auth/refresh",

@@ -99,7 +99,7 @@ def test_a_sound_installation_has_nothing_that_fails(owner):
 
 def test_a_full_disk_is_named(settings, db):
     settings.MIN_FREE_DISK_BYTES = 10**18
-    expect("Room", "Disk of", State.FAIL, "nearly full", "Make room")
+    expect("Room", "Disk", State.FAIL, "nearly full", "Make room")
 
 
 def test_a_disk_that_fills_is_a_warning(settings, db):
@@ -107,7 +107,7 @@ def test_a_disk_that_fills_is_a_warning(settings, db):
 
     free = shutil.disk_usage(settings.DATA_DIR).free
     settings.MIN_FREE_DISK_BYTES = free // 2
-    expect("Room", "Disk of", State.WARN, "Make room")
+    expect("Room", "Disk", State.WARN, "Make room")
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ EVERYWHERE = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": (
-        "accelerometer=(), autoplay=(), bluetooth=(), camera=(), display-capture=(), "
+        "accelerometer=(), autoplay=(), camera=(), display-capture=(), "
         "encrypted-media=(), geolocation=(), gyroscope=(), hid=(), idle-detection=(), "
         "local-fonts=(), magnetometer=(), microphone=(), midi=(), payment=(), "
         "picture-in-picture=(), publickey-credentials-get=(), screen-wake-lock=(), serial=(), "

@@ -1,4 +1,7 @@
-"""Locks an email out at an address after too many failures, whoever it is, or nobody."""
+"""Locks an email out at an address after too many failures, whoever it is, or nobody.
+
+SECURITY: the one place that looks at passwords of people who sign in; a test holds that.
+"""
 
 from axes.handlers.proxy import AxesProxyHandler
 from django.conf import settings

@@ -1,8 +1,10 @@
 """After too many failures nobody gets in for a while, and nobody learns which emails exist."""
 
 import datetime
+import re
 
 import pytest
+from django.conf import settings
 from django.test import Client
 
 from accounts.lockout import unlock
@@ -90,3 +92,17 @@ def test_signing_out_everywhere_ends_sessions_and_tokens(owner, page_as):
     here.post("/profile/sign-out-everywhere")
     assert elsewhere.get("/profile").status_code == 302
     assert Client().get("/api/auth/me", headers=headers).status_code == 401
+
+
+def test_passwords_are_looked_at_in_one_place():
+    calls = [
+        str(path.relative_to(settings.BASE_DIR))
+        for folder in ("accounts", "documents", "rag", "knowledge")
+        for path in (settings.BASE_DIR / folder).rglob("*.py")
+        if "tests" not in path.parts
+        and re.search(r"\b(?:check_password|authenticate)\(", path.read_text())
+    ]
+    assert sorted(calls) == [
+        "accounts/api/authentication.py",
+        "accounts/lockout.py",
+    ]  # one is of tokens

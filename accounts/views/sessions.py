@@ -44,7 +44,7 @@ def login_page(request: HttpRequest) -> HttpResponse:
         else:
             if user is not None:
                 # SECURITY: this also changes the session key and the CSRF token.
-                login(request, user, backend="accounts.backends.Backend")
+                login(request, user)
                 context.set_user(user)
                 return redirect(_next_page(request))
             form.add_error(None, "The email or the password is wrong.")

@@ -180,10 +180,7 @@ DATA_UPLOAD_MAX_NUMBER_FILES = env.integer("MAX_FILES_PER_REQUEST", 50, minimum=
 
 # --- people -------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = [
-    "axes.backends.AxesStandaloneBackend",  # first: it refuses before a password is looked at
-    "accounts.backends.Backend",
-]
+AUTHENTICATION_BACKENDS = ["accounts.backends.Backend"]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
@@ -221,7 +218,9 @@ AXES_CLIENT_IP_CALLABLE = "accounts.lockout.address_of"
 AXES_DISABLE_ACCESS_LOG = True  # the audit trail is the record
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
-SILENCED_SYSTEM_CHECKS = ["axes.W002"]  # its middleware would answer with a page of its own
+# Its middleware would answer with a page of its own; `accounts.lockout` asks before a password is
+# looked at, where its backend would ask.
+SILENCED_SYSTEM_CHECKS = ["axes.W002", "axes.W003"]
 
 # --- mail ---------------------------------------------------------------------------------------
 # Without a host nothing is mailed: invitations are links to hand over.

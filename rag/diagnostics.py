@@ -101,21 +101,32 @@ def _failures(documents: DocumentQuerySet, audience: Audience) -> Iterator[Line]
             f"{count:,} document{'' if count == 1 else 's'}",
             State.WARN,
             _CAUSES.get(code, _ANY_CAUSE),
-            links=_links(these, audience),
+            details=_uploads(these),
+            links=_links(these, count, audience),
             actions=_retry(these, code, audience),
         )
     if not causes:
         yield Line("Failed", "none")
 
 
-def _links(failed: DocumentQuerySet, audience: Audience) -> tuple[Link, ...]:
+def _links(failed: DocumentQuerySet, count: int, audience: Audience) -> tuple[Link, ...]:
     page = "admin:documents_document_change" if audience.is_operator else "documents:detail"
     links = []
     for document in failed.select_related("version_of").order_by("-created_at")[:_LINKED]:
         # A draft is no document to anybody: its own document tells what became of it.
         shown = document.version_of or document
         links.append(Link(document.filename, reverse(page, args=[shown.pk])))
+    if count > _LINKED:
+        listed = "admin:documents_document_changelist" if audience.is_operator else "documents:list"
+        status = "status__exact" if audience.is_operator else "status"
+        links.append(Link("All that failed", f"{reverse(listed)}?{status}=failed"))
     return tuple(links)
+
+
+def _uploads(failed: DocumentQuerySet) -> tuple[str, ...]:
+    """Return the requests that brought the newest, under which the worker logs too."""
+    newest = failed.exclude(request_id="").order_by("-created_at")[:_LINKED]
+    return tuple(f"{document.filename}: request {document.request_id}" for document in newest)
 
 
 def _retry(failed: DocumentQuerySet, code: str, audience: Audience) -> tuple[Action, ...]:

@@ -69,7 +69,10 @@ def expect(title: str, name: str, state: State, *said: str, audience=None) -> Li
 def failed(owner: User, code: str, filename: str) -> Document:
     document = uploaded(owner, filename=filename)
     Document.objects.filter(pk=document.pk).update(
-        status="failed", error_code=code, sha256=filename.ljust(64, "0")
+        status="failed",
+        error_code=code,
+        sha256=filename.ljust(64, "0"),
+        request_id=f"upload-of-{filename}",
     )
     return document
 
@@ -177,7 +180,25 @@ def test_failed_documents_are_counted_by_cause_with_links_and_a_retry(owner):
     assert {link.label for link in line.links} == {"one.pdf", "two.pdf"}
     assert f"/documents/{last.pk}" in {link.path for link in line.links}
     assert line.actions[0].label == "Retry these 2"
+    assert "two.pdf: request upload-of-two.pdf" in line.details
     expect("Documents", "Failed: unexpected", State.WARN, "1 document", audience=theirs)
+
+
+def test_of_many_failed_documents_the_newest_are_linked_and_the_list_of_all(
+    owner, admin, operator, page_as
+):
+    for number in range(7):
+        failed(owner, "damaged", f"{number}.pdf")
+    for audience, user in (
+        (Audience(organization_id=owner.organization_id), admin),
+        (Audience(), operator),
+    ):
+        line = expect("Documents", "Failed: damaged", State.WARN, "7", audience=audience)
+        assert len(line.links) == 6
+        listed = page_as(user).get(line.links[-1].path)
+        assert listed.status_code == 200
+        assert all(f"{number}.pdf" in words(listed) for number in range(7))
+        assert page_as(user).get(line.links[0].path).status_code == 200
 
 
 def test_a_damaged_index_is_named_once_it_is_checked(owner):

@@ -136,7 +136,7 @@ def test_a_too_long_question_is_refused_before_it_is_sent(
     page = open_page(person)
     page.get_by_role("textbox", name="Your question").fill("why " * 600)
     expect(page.locator("#composer-error")).to_contain_text("at most")
-    expect(page.get_by_role("button", name="Ask")).to_be_disabled()
+    expect(page.get_by_role("button", name="Ask", exact=True)).to_be_disabled()
 
 
 def test_everything_can_be_done_by_keyboard(open_page: OpenPage, person: Person) -> None:

@@ -143,6 +143,38 @@ def test_a_file_over_the_limit_is_refused_before_it_is_sent(
     assert not [url for url in sent if url.endswith("/send")]
 
 
+def test_a_dropped_folder_is_uploaded_without_its_hidden_files(
+    open_page: OpenPage, person: Person, tmp_path: Path
+) -> None:
+    folder = tmp_path / "birds"
+    (folder / "water").mkdir(parents=True)
+    (folder / "water" / "ibis.txt").write_text("The Ibis gate is closed on Mondays.\n")
+    (folder / "rail.md").write_text("# Rail\n\nThe Rail gate is closed on Sundays.\n")
+    (folder / ".DS_Store").write_text("no document")
+    page = open_page(person)
+    page.goto("/documents/upload")
+    drop(page, folder)
+    expect(page.get_by_text("1 hidden or temporary file is left out")).to_be_visible()
+    page.get_by_role("button", name="Upload 2 files").click()
+    everything_is_sent(page)
+    expect(page.get_by_role("heading", name="birds", exact=True)).to_be_visible()
+    for path in ("birds/rail.md", "birds/water/ibis.txt"):
+        expect(page.get_by_role("link", name=path, exact=True)).to_be_visible()
+
+
+def test_files_are_uploaded_without_a_script(
+    open_page: OpenPage, person: Person, watch: Watch
+) -> None:
+    watch.expect(422)
+    page = open_page(person, java_script_enabled=False)
+    choose(page, ("canteen.md", files.MARKDOWN), ("tool.exe", b"MZ\x90\x00"))
+    expect(page.get_by_text("Choose a folder")).to_be_hidden()
+    page.get_by_role("button", name="Upload").click()
+    expect(page.get_by_role("alert")).to_contain_text("tool.exe: Files of type .exe")
+    page.get_by_role("link", name="All documents").click()
+    expect(page.get_by_role("link", name="canteen.md", exact=True)).to_be_visible()
+
+
 @pytest.mark.skipif(not GOOD.is_dir(), reason="the real files of ../shared/data are not here")
 def test_a_real_pdf_and_a_real_docx_can_be_asked_about(open_page: OpenPage, person: Person) -> None:
     page = open_page(person)
@@ -165,6 +197,17 @@ def choose(page: Page, *chosen: tuple[str, bytes]) -> None:
             for name, content in chosen
         ]
     )
+
+
+def drop(page: Page, folder: Path) -> None:
+    """Drop a folder on the page as the desktop does; a script could not make its entries."""
+    box = page.locator("[data-drop-zone]").bounding_box()
+    assert box
+    place = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+    data = {"items": [], "files": [str(folder)], "dragOperationsMask": 1}
+    devtools = page.context.new_cdp_session(page)
+    for kind in ("dragEnter", "dragOver", "drop"):
+        devtools.send("Input.dispatchDragEvent", {"type": kind, **place, "data": data})
 
 
 def failure(page: Page, path: str) -> Locator:

@@ -203,7 +203,11 @@ def probe_answers(audience: Audience) -> Iterator[Line]:
         yield Line("Model server", "none is configured: answers are made of the passages")
         return
     answer = openai_probe.ask() if audience.asks_servers else openai_probe.latest()
-    yield _server(answer)
+    line = _server(answer)
+    if line.advice and not audience.is_operator:
+        advice = "Questions meanwhile show the passages found. Tell whoever operates the platform."
+        line = Line(line.name, line.value, line.state, advice)
+    yield line
     for number, (name, state) in enumerate(sorted(circuit_breaker.states().items()), start=1):
         # SECURITY: the name of a circuit has the host in it.
         shown = f"Circuit of {name}" if audience.is_operator else f"Model {number}"

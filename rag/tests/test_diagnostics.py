@@ -223,7 +223,7 @@ def test_a_model_that_is_gone_is_named(owner):
     expect("Indexes", "Index of Acme", State.FAIL, "not there")
 
 
-def test_a_model_server_that_cannot_be_reached_is_named(settings, db):
+def test_a_model_server_that_cannot_be_reached_is_named(settings, organization):
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))  # bound, and nobody listens
         settings.LLM_PROVIDER = "openai"
@@ -231,6 +231,9 @@ def test_a_model_server_that_cannot_be_reached_is_named(settings, db):
         expect("Answers", "Model server", State.OK, "not asked")
         asking = Audience(asks_servers=True)
         expect("Answers", "Model server", State.FAIL, "reached", "LLM_BASE_URL", audience=asking)
+        theirs = Audience(organization_id=organization.pk)
+        line = expect("Answers", "Model server", State.FAIL, "Tell whoever", audience=theirs)
+        assert "LLM_BASE_URL" not in line.advice
         # For a minute it is known, without asking again.
         expect("Answers", "Model server", State.FAIL, "cannot be reached")
 

@@ -50,7 +50,9 @@ def test_a_written_answer_is_shown_with_its_checked_citations(
     open_page: OpenPage, asking_it: Product, person: Person, watch: Watch, script: list[Script]
 ) -> None:
     watch.also.add(asking_it.url)
-    script.append(answering("It may cost **190 euros** [1]", ", says [99] nobody."))
+    script.append(
+        answering("The limit in the cities Paris and Zurich is **190 euros** [1]", "[99].")
+    )
     answer = ask(open_page(person, url=asking_it.url), QUESTION)
     expect(answer.locator("strong")).to_have_text("190 euros")
     assert answer.locator(".citation").all_inner_texts() == ["1"]
@@ -82,9 +84,9 @@ def test_an_answer_grows_while_it_is_written_and_keeps_what_it_had_when_stopped(
 
     # There is a history now, and so the question is put into words that stand alone first.
     script.append(answering(QUESTION))
-    script.append(answering("They cost 190 euros [1]."))
+    script.append(answering("The limit in the cities Paris and Zurich is 190 euros [1]."))
     page.get_by_role("button", name="Try again").click()
-    expect(page.locator(".answer").nth(1)).to_contain_text("They cost 190 euros")
+    expect(page.locator(".answer").nth(1)).to_contain_text("is 190 euros")
 
 
 def test_a_model_that_fails_is_said_so_and_the_passages_are_shown(

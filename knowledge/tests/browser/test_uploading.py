@@ -27,7 +27,7 @@ def test_several_files_are_uploaded_and_get_ready_before_ones_eyes(
     page.clock.install()
     choose(
         page,
-        ("workshop.pdf", files.PDF),
+        ("workshop-rules.pdf", files.PDF),
         ("bicycles.docx", files.DOCX),
         ("canteen.md", files.MARKDOWN),
         ("tool.exe", b"MZ\x90\x00"),
@@ -40,7 +40,7 @@ def test_several_files_are_uploaded_and_get_ready_before_ones_eyes(
     page.get_by_role("link", name="All documents").click()
     page.wait_for_url("**/documents/")
     page.evaluate("window.sameDocument = true")
-    for name in ("workshop.pdf", "bicycles.docx", "canteen.md"):
+    for name in ("workshop-rules.pdf", "bicycles.docx", "canteen.md"):
         expect(chip(page, name)).to_have_text("Ready", timeout=INGEST_S * 1000)
     assert page.evaluate("window.sameDocument") is True
     expect(page.get_by_role("link", name="tool.exe")).to_have_count(0)
@@ -54,7 +54,7 @@ def test_several_files_are_uploaded_and_get_ready_before_ones_eyes(
 
     opening = ask(page, "When does the Kestrel workshop open on Tuesdays?")
     assert "07:15" in text_of(opening)
-    assert source_names(opening) == {"workshop.pdf"}
+    assert source_names(opening) == {"workshop-rules.pdf"}
     opening.locator(".citation").first.click()
     expect(page.get_by_role("heading", name="Page 2")).to_be_visible()
     expect(page.locator("figure svg #passage")).to_be_in_viewport()

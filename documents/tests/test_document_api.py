@@ -94,6 +94,7 @@ def test_the_schema_describes_every_operation(capsys):
         ("/api/documents/{document_id}", "delete"),
         ("/api/documents/{document_id}/retry", "post"),
         ("/api/documents/{document_id}/file", "get"),
+        ("/api/documents/{document_id}/readers", "get"),
         ("/api/documents/retry", "post"),
         ("/api/documents/{document_id}/versions", "get"),
         ("/api/documents/{document_id}/versions", "post"),

@@ -9,6 +9,7 @@ from rag.answerability import LEAST_CONFIDENCE
 from rag.embedding.counting import counting
 from rag.embedding.registry import get_embedder
 from rag.llm.base import DONT_KNOW, ChatDelta, ChatModel, ChatRequest, TokenUsage
+from rag.quantities import values
 from rag.questions import understand
 from rag.retrieval import Passage
 from rag.sentence_ranking import RankedSentence, Ranking, rank_sentences
@@ -101,6 +102,9 @@ def _choose(
 
 
 def _says_the_same(one: str, other: str) -> bool:
+    """Tell whether a sentence adds nothing to another; one number more or less is something."""
+    if values(one) != values(other):
+        return False
     a, b = set(stems(one)), set(stems(other))
     return bool(a | b) and len(a & b) / len(a | b) >= _SAME
 

@@ -57,8 +57,13 @@ class CheckedSentence:
 
     @property
     def is_said(self) -> bool:
-        """Whether some passage says it, be it another than the one it names."""
-        return self.status == "supported" or bool(self.supported_by)
+        """Whether some passage says it, be it in part, or another one than it names.
+
+        A weak sentence is shown with its mark: who reads it can look at the passage. Taking it
+        away would turn right answers in other words into "I don't know".
+        """
+        is_weak_and_cited = self.status == "weak" and bool(self.citations)
+        return self.status == "supported" or bool(self.supported_by) or is_weak_and_cited
 
 
 def as_stored(sentences: Iterable[CheckedSentence]) -> list[dict[str, Any]]:

@@ -156,3 +156,11 @@ def test_thanks_are_answered():
 @pytest.mark.parametrize("said", ["Hello, how many days of leave?", "Help desk hours", "test plan"])
 def test_a_question_is_no_greeting(said):
     assert reply_to_greeting(said) is None
+
+
+def test_a_right_answer_in_other_words_stays_with_its_mark():
+    cities = "Hotels cost up to 140 euros a night in Rome. It is 190 euros in Paris."
+    shown, stream = answered("Hotels in Paris cost 190 euros a night [1].", found=passages(cities))
+    answer = asyncio.run(stream.conclude())
+    assert answer.text == shown
+    assert (answer.grounded, [s.status for s in answer.sentences]) == (True, ["weak"])

@@ -7,7 +7,8 @@ from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from accounts.models import Organization, User
+from accounts.models import Organization
+from accounts.views.guards import user_of
 from knowledge.lib.admin import OrganizationScopedAdmin
 from knowledge.lib.errors import AppError
 from rag.llm.registry import available_models
@@ -83,7 +84,7 @@ class AnswerSettingsAdmin(OrganizationScopedAdmin):
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Begin with what is in force, so that a change names only what it changes."""
-        user = _user(request)
+        user = user_of(request)
         given: dict[str, Any] = {**super().get_changeform_initial_data(request)}
         organization = given.get("organization") or user.organization_id
         current = AnswerSettings.objects.in_force(organization) if organization else None
@@ -94,7 +95,7 @@ class AnswerSettingsAdmin(OrganizationScopedAdmin):
         """Put the choice in force."""
         chosen = change_answer_settings(
             organization=obj.organization,
-            actor=_user(request),
+            actor=user_of(request),
             note=obj.note,
             **{name: getattr(obj, name) for name in AnswerSettings.CHOICES},
         )
@@ -145,7 +146,7 @@ class AnswerSettingsAdmin(OrganizationScopedAdmin):
             return
         older = queryset.select_related("organization").get()
         try:
-            restore_answer_settings(older=older, actor=_user(request))
+            restore_answer_settings(older=older, actor=user_of(request))
         except AppError as error:
             messages.error(request, error.message)
         else:
@@ -155,7 +156,7 @@ class AnswerSettingsAdmin(OrganizationScopedAdmin):
     def roll_back(self, request: HttpRequest, queryset: QuerySet[AnswerSettings]) -> None:
         """Go back by one change, in each chosen row's organization."""
         for organization in Organization.objects.filter(answer_settings__in=queryset).distinct():
-            roll_back_answer_settings(organization=organization, actor=_user(request))
+            roll_back_answer_settings(organization=organization, actor=user_of(request))
         messages.success(request, "Undone; from the next question on it is as before.")
 
 
@@ -184,8 +185,3 @@ def _prompt_texts(chosen: AnswerSettings) -> list[dict[str, Any]]:
         if version in versions(name)
         for prompt in [load_prompt(name, version)]
     ]
-
-
-def _user(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)  # noqa: S101 - Django admin lets nobody else in  # nosec B101
-    return request.user

@@ -1,12 +1,12 @@
 """Django admin of budgets and of the price table."""
 
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
 
-from accounts.models import User
-from knowledge.lib.admin import OrganizationScopedAdmin, user_of
+from accounts.views.guards import user_of
+from knowledge.lib.admin import OrganizationScopedAdmin
 from rag.models import Budget, ModelPrice
 from rag.services.budgets import delete_budget, delete_price, save_budget, save_price
 
@@ -34,10 +34,10 @@ class BudgetAdmin(OrganizationScopedAdmin):
         return {**super().get_changeform_initial_data(request), "organization": home}
 
     def save_model(self, request: HttpRequest, obj: Budget, form: Any, change: bool) -> None:
-        save_budget(budget=obj, actor=_actor(request))
+        save_budget(budget=obj, actor=user_of(request))
 
     def delete_model(self, request: HttpRequest, obj: Budget) -> None:
-        delete_budget(budget=obj, actor=_actor(request))
+        delete_budget(budget=obj, actor=user_of(request))
 
 
 @admin.register(ModelPrice)
@@ -58,11 +58,7 @@ class ModelPriceAdmin(OrganizationScopedAdmin):
         return user.is_in_service and user.is_superuser
 
     def save_model(self, request: HttpRequest, obj: ModelPrice, form: Any, change: bool) -> None:
-        save_price(price=obj, actor=_actor(request))
+        save_price(price=obj, actor=user_of(request))
 
     def delete_model(self, request: HttpRequest, obj: ModelPrice) -> None:
-        delete_price(price=obj, actor=_actor(request))
-
-
-def _actor(request: HttpRequest) -> User:
-    return cast("User", request.user)
+        delete_price(price=obj, actor=user_of(request))

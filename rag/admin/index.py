@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html
 
-from accounts.models import User
+from accounts.views.guards import user_of
 from knowledge.lib.admin import ReadOnlyAdmin
 from rag.integrity.summary import part_summary, summary
 from rag.models import ChunkEmbedding, IndexChange, IndexRun, OrganizationIndex
@@ -122,7 +122,7 @@ def _request(
     """Queue the action for each index; return to the page of the one that was chosen there."""
     chosen = list(queryset.select_related("organization"))
     for index in chosen:
-        request_run(organization=index.organization, action=action, actor=_user(request))
+        request_run(organization=index.organization, action=action, actor=user_of(request))
     messages.success(request, _QUEUED[action])
     if len(chosen) == 1 and "from_its_page" in request.POST:
         return HttpResponseRedirect(
@@ -137,7 +137,7 @@ def _health_context(index: OrganizationIndex, request: HttpRequest) -> dict[str,
     is_copy_shown = "copy" in request.GET or (run is not None and is_quick(run))
     copy = process_copy(organization=index.organization) if is_copy_shown else None
     # SECURITY: what belongs to none of several organizations is the operator's alone.
-    installation = latest_run(organization=None) if _user(request).is_superuser else None
+    installation = latest_run(organization=None) if user_of(request).is_superuser else None
     return {
         "title": f"Index of {index.organization}",
         "subtitle": None,
@@ -151,8 +151,3 @@ def _health_context(index: OrganizationIndex, request: HttpRequest) -> dict[str,
         "installation": installation,
         "installation_figures": summary(installation.report) if installation else [],
     }
-
-
-def _user(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)  # noqa: S101 - Django admin lets nobody else in  # nosec B101
-    return request.user

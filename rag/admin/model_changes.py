@@ -9,7 +9,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 
-from accounts.models import User
+from accounts.views.guards import user_of
 from knowledge.lib.admin import OrganizationScopedAdmin
 from rag.embedding.registry import offered_models
 from rag.models import ModelChange
@@ -64,7 +64,7 @@ class ModelChangeAdmin(OrganizationScopedAdmin):
             started = model_change.start_change(
                 organization=obj.organization,
                 model=obj.model,
-                actor=_user(request),
+                actor=user_of(request),
                 force=obj.force,
                 switch_when_ready=obj.switch_when_ready,
             )
@@ -86,7 +86,7 @@ class ModelChangeAdmin(OrganizationScopedAdmin):
     def switch_now(self, request: HttpRequest, queryset: QuerySet[ModelChange]) -> None:
         """Let changes that wait for somebody switch."""
         for change in _open(queryset):
-            model_change.switch(organization=change.organization, actor=_user(request))
+            model_change.switch(organization=change.organization, actor=user_of(request))
         model_change.ring_for_model_changes()
         messages.success(request, "Queries change to the new model as soon as it is complete.")
 
@@ -94,7 +94,7 @@ class ModelChangeAdmin(OrganizationScopedAdmin):
     def cancel(self, request: HttpRequest, queryset: QuerySet[ModelChange]) -> None:
         """Give up the chosen changes that are open."""
         for change in _open(queryset):
-            model_change.cancel(organization=change.organization, actor=_user(request))
+            model_change.cancel(organization=change.organization, actor=user_of(request))
         messages.success(request, "Cancelled; queries use the same model as before.")
 
     @admin.action(
@@ -104,15 +104,10 @@ class ModelChangeAdmin(OrganizationScopedAdmin):
         """Undo the latest change of each chosen row's organization."""
         chosen = {change.organization for change in queryset.select_related("organization")}
         for organization in chosen:
-            model_change.roll_back(organization=organization, actor=_user(request))
+            model_change.roll_back(organization=organization, actor=user_of(request))
         model_change.ring_for_model_changes()
         messages.success(request, "Queries change back as soon as every passage has its vector.")
 
 
 def _open(chosen: QuerySet[ModelChange]) -> QuerySet[ModelChange]:
     return ModelChange.objects.open().filter(pk__in=chosen).select_related("organization")
-
-
-def _user(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)  # noqa: S101 - Django admin lets nobody else in  # nosec B101
-    return request.user

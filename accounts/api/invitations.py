@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import services
-from accounts.api.permissions import IsOrganizationAdmin
+from accounts.api.permissions import IsOrganizationAdmin, caller_of
 from accounts.invitation_mail import mail_invitation
 from accounts.models import Invitation, Team, User
 
@@ -82,7 +82,7 @@ class InvitationViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Invitatio
         """Write an invitation and tell its link, this once."""
         asked = InvitationCreateSerializer(data=request.data, context={"request": request})
         asked.is_valid(raise_exception=True)
-        new = services.invite(actor=cast("User", request.user), **asked.validated_data)
+        new = services.invite(actor=caller_of(request), **asked.validated_data)
         link = request.build_absolute_uri(reverse("accounts:join", args=[new.token]))
         body = {
             **InvitationSerializer(new.invitation).data,
@@ -99,5 +99,5 @@ class InvitationViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Invitatio
     )
     def destroy(self, request: Request, id: uuid.UUID) -> Response:
         """End the link of an invitation."""
-        services.revoke_invitation(invitation=self.get_object(), actor=cast("User", request.user))
+        services.revoke_invitation(invitation=self.get_object(), actor=caller_of(request))
         return Response(status=204)

@@ -1,13 +1,13 @@
 """Who can read a document, over the API."""
 
 import uuid
-from typing import cast
 
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.api.permissions import caller_of
 from accounts.models import User
 from documents.api.serializers import ReaderFilterSerializer, ReadersSerializer
 from documents.models import Document
@@ -31,7 +31,7 @@ class ReadersView(APIView):
     )
     def get(self, request: Request, document_id: uuid.UUID) -> Response:
         """Return the readers; an administrator may ask about one person instead."""
-        caller = cast("User", request.user)
+        caller = caller_of(request)
         document = Document.objects.visible_to(caller).filter(pk=document_id).first()
         if document is None:
             raise NotFound

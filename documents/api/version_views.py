@@ -1,7 +1,6 @@
 """The API of versions: what there were, what there is to come, and their files."""
 
 import uuid
-from typing import cast
 
 from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
@@ -11,7 +10,7 @@ from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.models import User
+from accounts.api.permissions import caller_of
 from documents import versions
 from documents.api.serializers import DocumentSerializer, FileSerializer, VersionSerializer
 from documents.changes import require_change
@@ -64,7 +63,7 @@ class VersionViewSet(viewsets.GenericViewSet[Document]):
     )
     def create(self, request: Request, document_id: uuid.UUID) -> Response:
         document = _visible(request, document_id)
-        require_change(document, _caller(request))
+        require_change(document, caller_of(request))
         upload = FileSerializer(data=request.data)
         for error in oversized(request._request):
             raise error
@@ -72,7 +71,7 @@ class VersionViewSet(viewsets.GenericViewSet[Document]):
         file = upload.validated_data["file"]
         try:
             document = versions.upload_version(
-                document=document, actor=_caller(request), file=file, filename=file.name
+                document=document, actor=caller_of(request), file=file, filename=file.name
             )
         except AlreadyUploaded as known:
             return Response(DocumentSerializer(known.document).data)
@@ -88,7 +87,7 @@ class VersionViewSet(viewsets.GenericViewSet[Document]):
         },
     )
     def destroy(self, request: Request, document_id: uuid.UUID) -> Response:
-        versions.discard_version(document=_visible(request, document_id), actor=_caller(request))
+        versions.discard_version(document=_visible(request, document_id), actor=caller_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(
@@ -98,20 +97,15 @@ class VersionViewSet(viewsets.GenericViewSet[Document]):
     def file(self, request: Request, document_id: uuid.UUID, number: int) -> HttpResponseBase:
         document = _visible(request, document_id)
         version = versions.earlier_version(document, number)
-        response = download(document, reader=_caller(request), version=version)
-        record_download(document=document, actor=_caller(request), version=number)
+        response = download(document, reader=caller_of(request), version=version)
+        record_download(document=document, actor=caller_of(request), version=number)
         return response
 
 
 def _visible(request: Request, document_id: uuid.UUID) -> Document:
     # SECURITY: the one place that decides of which documents this whole viewset tells.
-    visible = Document.objects.visible_to(_caller(request)).select_related("draft")
+    visible = Document.objects.visible_to(caller_of(request)).select_related("draft")
     document = visible.filter(pk=document_id).first()
     if document is None:
         raise NotFound
     return document
-
-
-def _caller(request: Request) -> User:
-    """Return who asks; `IsAuthenticated` lets nobody else come this far."""
-    return cast(User, request.user)

@@ -1,7 +1,7 @@
 """The documents API: reading through what the caller may see, changes through the services."""
 
 import uuid
-from typing import Any, cast
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Prefetch
@@ -15,7 +15,7 @@ from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.models import User
+from accounts.api.permissions import caller_of
 from documents import editing, services, versions
 from documents.api.serializers import (
     ChangeSerializer,
@@ -63,7 +63,7 @@ class DocumentViewSet(
 
     def get_queryset(self) -> DocumentQuerySet:
         # SECURITY: the one place that decides what this whole viewset can find.
-        documents = Document.objects.visible_to(_caller(self.request))
+        documents = Document.objects.visible_to(caller_of(self.request))
         # SECURITY: an attachment is shared as what it came with, so these need no rule.
         attachments = Document.objects.only("pk", "attached_to").newest_first()
         documents = documents.select_related("draft")
@@ -105,10 +105,10 @@ class DocumentViewSet(
             raise error
         upload.is_valid(raise_exception=True)
         given = upload.validated_data
-        same = versions.named_like(given["file"].name, owner=_caller(request))
+        same = versions.named_like(given["file"].name, owner=caller_of(request))
         try:
             document = versions.upload(
-                owner=_caller(request),
+                owner=caller_of(request),
                 on_same_name=given["same_name"],
                 file=given["file"],
                 filename=given["file"].name,
@@ -133,7 +133,7 @@ class DocumentViewSet(
     )
     @action(detail=False, methods=["get"])
     def labels(self, request: Request) -> Response:
-        visible = Document.objects.visible_to(_caller(request))
+        visible = Document.objects.visible_to(caller_of(request))
         found = {"tags": DocumentTag.objects.of(visible), "collections": visible.collections()}
         return Response(
             {
@@ -160,7 +160,7 @@ class DocumentViewSet(
         change.is_valid(raise_exception=True)
         with transaction.atomic():
             if change.editing:
-                editing.edit_document(document=document, actor=_caller(request), **change.editing)
+                editing.edit_document(document=document, actor=caller_of(request), **change.editing)
             if change.changes_sharing or not change.editing:
                 self._share(document, change.validated_data)
         return self._answer(self.get_object())
@@ -170,7 +170,7 @@ class DocumentViewSet(
         stays = visibility == Document.Visibility.TEAMS
         services.share_document(
             document=document,
-            actor=_caller(self.request),
+            actor=caller_of(self.request),
             visibility=visibility,
             teams=given.get("teams", document.teams.all() if stays else ()),
         )
@@ -180,7 +180,7 @@ class DocumentViewSet(
         responses={204: None, 403: _NOT_ALLOWED, 404: _NOT_FOUND},
     )
     def destroy(self, request: Request, document_id: uuid.UUID) -> Response:
-        services.delete_document(document=self.get_object(), actor=_caller(request))
+        services.delete_document(document=self.get_object(), actor=caller_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(
@@ -195,7 +195,7 @@ class DocumentViewSet(
     )
     @action(detail=True, methods=["post"])
     def retry(self, request: Request, document_id: uuid.UUID) -> Response:
-        document = services.retry_document(document=self.get_object(), actor=_caller(request))
+        document = services.retry_document(document=self.get_object(), actor=caller_of(request))
         return self._answer(document, status.HTTP_202_ACCEPTED)
 
     @extend_schema(
@@ -206,7 +206,7 @@ class DocumentViewSet(
     )
     @action(detail=False, methods=["post"])
     def retry_failed(self, request: Request) -> Response:
-        count = retry_documents(documents=self.get_queryset(), actor=_caller(request))
+        count = retry_documents(documents=self.get_queryset(), actor=caller_of(request))
         return Response(RetriedSerializer({"count": count}).data, status.HTTP_202_ACCEPTED)
 
     @extend_schema(
@@ -216,8 +216,8 @@ class DocumentViewSet(
     @action(detail=True, methods=["get"])
     def file(self, request: Request, document_id: uuid.UUID) -> HttpResponseBase:
         document = self.get_object()
-        response = download(document, reader=_caller(request))
-        record_download(document=document, actor=_caller(request))
+        response = download(document, reader=caller_of(request))
+        record_download(document=document, actor=caller_of(request))
         return response
 
     @extend_schema(
@@ -250,7 +250,7 @@ class DocumentViewSet(
         return image_answer(request._request, page.document, number)
 
     def _page(self, document_id: uuid.UUID, number: int) -> Page:
-        reader = _caller(self.request)
+        reader = caller_of(self.request)
         pages = Page.objects.visible_to(reader).filter(document_id=document_id)
         page = get_object_or_404(pages.select_related("document"), number=number)
         record_view(document=page.document, actor=reader, page=number)
@@ -258,8 +258,3 @@ class DocumentViewSet(
 
     def _answer(self, document: Document, code: int = status.HTTP_200_OK) -> Response:
         return Response(self.get_serializer(document).data, status=code)
-
-
-def _caller(request: Request) -> User:
-    """Return who asks; `IsAuthenticated` lets nobody else come this far."""
-    return cast(User, request.user)

@@ -9,8 +9,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.api.permissions import IsOrganizationAdmin
-from accounts.models import Organization, User
+from accounts.api.permissions import IsOrganizationAdmin, caller_of
+from accounts.models import Organization
 from rag.api.index_serializers import IndexReportSerializer, IndexRunSerializer
 from rag.models import IndexRun
 from rag.services.index import newest_runs, read_health, request_run
@@ -95,11 +95,11 @@ class IndexRebuildView(APIView):
 
 
 def _queue(request: Request, action: IndexRun.Action) -> Response:
-    organization, actor = _organization(request), cast("User", request.user)
+    organization, actor = _organization(request), caller_of(request)
     run = request_run(organization=organization, action=action, actor=actor)
     return Response(IndexRunSerializer(run).data, status=status.HTTP_202_ACCEPTED)
 
 
 def _organization(request: Request) -> Organization:
     """Return the admin's own organization; the permission class let nobody else in."""
-    return cast("Organization", cast("User", request.user).organization)
+    return cast("Organization", caller_of(request).organization)

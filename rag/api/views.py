@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import Any
 
 from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.api.permissions import caller_of
 from accounts.models import User
 from documents.narrowing import Narrowing
 from knowledge.lib.errors import NotFound, Unavailable
@@ -113,7 +114,7 @@ class ChatView(APIView):
     )
     def post(self, request: Request) -> HttpResponseBase:
         response = self._answer(request)
-        if said := budgets.warnings(user=_caller(request)):
+        if said := budgets.warnings(user=caller_of(request)):
             response.headers["X-Budget-Warning"] = (
                 " ".join(said).encode("ascii", "replace").decode()
             )
@@ -122,7 +123,7 @@ class ChatView(APIView):
     def _answer(self, request: Request) -> HttpResponseBase:
         question = QuestionSerializer(data=request.data)
         question.is_valid(raise_exception=True)
-        given, user = question.validated_data, _caller(request)
+        given, user = question.validated_data, caller_of(request)
         filters = given.get("filters")
         asked = {
             "query": given["query"],
@@ -159,7 +160,7 @@ class RetrievalView(APIView):
         asked.is_valid(raise_exception=True)
         given = asked.validated_data
         found = search_passages(
-            user=_caller(request),
+            user=caller_of(request),
             query=given["query"],
             top_k=given["top_k"],
             narrowing=Narrowing.of(**given.get("filters", {})),
@@ -183,7 +184,9 @@ class ConversationViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Convers
 
     def get_queryset(self) -> ConversationQuerySet:
         # SECURITY: the one place that decides what this whole viewset can find.
-        return Conversation.objects.visible_to(_caller(self.request)).order_by("-updated_at", "pk")
+        return Conversation.objects.visible_to(caller_of(self.request)).order_by(
+            "-updated_at", "pk"
+        )
 
     def filter_queryset(self, queryset: ConversationQuerySet) -> ConversationQuerySet:  # type: ignore[override]
         if self.action != "list":
@@ -197,7 +200,9 @@ class ConversationViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Convers
         responses={200: ConversationDetailSerializer, 404: _NOT_FOUND},
     )
     def retrieve(self, request: Request, conversation_id: uuid.UUID) -> Response:
-        return Response(present_conversation(conversation=self.get_object(), user=_caller(request)))
+        return Response(
+            present_conversation(conversation=self.get_object(), user=caller_of(request))
+        )
 
     @extend_schema(
         summary="Rename a conversation",
@@ -210,14 +215,14 @@ class ConversationViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Convers
         change.is_valid(raise_exception=True)
         rename_conversation(
             conversation=conversation,
-            actor=_caller(request),
+            actor=caller_of(request),
             title=change.validated_data["title"],
         )
         return Response(self.get_serializer(conversation).data)
 
     @extend_schema(summary="Delete a conversation", responses={204: None, 404: _NOT_FOUND})
     def destroy(self, request: Request, conversation_id: uuid.UUID) -> Response:
-        delete_conversation(conversation=self.get_object(), actor=_caller(request))
+        delete_conversation(conversation=self.get_object(), actor=caller_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -235,7 +240,7 @@ class FeedbackView(APIView):
         },
     )
     def post(self, request: Request, message_id: uuid.UUID) -> Response:
-        user = _caller(request)
+        user = caller_of(request)
         message = Message.objects.visible_to(user).answers().filter(pk=message_id).first()
         if message is None:
             raise NotFound
@@ -243,8 +248,3 @@ class FeedbackView(APIView):
         opinion.is_valid(raise_exception=True)
         message = give_feedback(message=message, actor=user, **opinion.validated_data)
         return Response(FeedbackGivenSerializer(message).data)  # type: ignore[arg-type]
-
-
-def _caller(request: Request) -> User:
-    """Return who asks; `IsAuthenticated` lets nobody else come this far."""
-    return cast(User, request.user)

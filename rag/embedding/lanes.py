@@ -15,6 +15,10 @@ from rag.embedding.base import Vectors
 
 # Texts of a batch: more gain nothing, and fewer leave the cores more evenly busy at the end.
 BATCH_SIZE = 16
+# Lengths are rounded up to a multiple of this, and batches hold 1, 2, 4, 8 or 16 texts. PyTorch
+# keeps code and buffers for every shape that it has multiplied, a megabyte and more each: with any
+# length and number, a process that ingests grew by a gigabyte within a few thousand passages.
+LENGTH_STEP = 16
 
 Tokens = Sequence[int]
 EncodeBatch = Callable[[Sequence[Tokens]], Vectors]
@@ -59,9 +63,12 @@ class Lanes:
 
     def _batches(self, tokens: Sequence[Tokens]) -> Iterator[list[int]]:
         order = sorted(range(len(tokens)), key=lambda n: -len(tokens[n]))
-        size = max(1, min(BATCH_SIZE, -(-len(order) // self._count)))
-        for first in range(0, len(order), size):
+        size = min(BATCH_SIZE, _power_of_two(max(1, -(-len(order) // self._count))))
+        first = 0
+        while first < len(order):
+            size = min(size, _power_of_two(len(order) - first))
             yield order[first : first + size]
+            first += size
 
 
 def padded(
@@ -70,7 +77,7 @@ def padded(
     np.ndarray[tuple[int, int], np.dtype[np.int64]], np.ndarray[tuple[int, int], np.dtype[np.int64]]
 ]:
     """Return the tokens as rows of one length, and a mask that is 1 where a token is."""
-    longest = max(map(len, tokens))
+    longest = -(-max(map(len, tokens)) // LENGTH_STEP) * LENGTH_STEP
     ids = np.full((len(tokens), longest), padding, dtype=np.int64)
     mask = np.zeros((len(tokens), longest), dtype=np.int64)
     for row, text in enumerate(tokens):
@@ -82,6 +89,11 @@ def padded(
 def cut(tokens: list[int], most: int) -> Tokens:
     """Return as many as a model reads, with the one that ends the text."""
     return tokens if len(tokens) <= most else [*tokens[: most - 1], tokens[-1]]
+
+
+def _power_of_two(number: int) -> int:
+    """Return the largest power of two that is not above the number."""
+    return 1 << (number.bit_length() - 1)
 
 
 def _compute_on_one_core() -> None:

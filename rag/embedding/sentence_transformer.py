@@ -48,20 +48,9 @@ class MiniLMEmbedder(Embedder):
         return self._encode(self._model, texts)
 
     def _embed_query(self, text: str) -> Vectors:
-        """Encode without what encode() does for many texts: a quarter of the time of a question.
-
-        The model's own recipe (its 1_Pooling and 2_Normalize): the mean over all tokens; the base
-        class makes the length one.
-        """
-        import torch
-
-        with torch.inference_mode():
-            tokens = self._model.tokenizer(
-                text, truncation=True, max_length=self.max_tokens, return_tensors="pt"
-            )
-            transformer: Any = self._model[0]
-            states = transformer.auto_model(**tokens).last_hidden_state[0]
-            vector: Vectors = states.float().mean(dim=0).numpy()
+        """Encode without what encode() does for many texts: a quarter of the time of a question."""
+        tokens = cut(self._tokenizer.encode(text).ids, self.max_tokens)
+        vector: Vectors = _encode_batch(self._model, [tokens])[0]
         return vector
 
     def _count_tokens(self, texts: Sequence[str]) -> list[int]:
@@ -88,7 +77,10 @@ class MiniLMEmbedder(Embedder):
 
 
 def _encode_batch(model: "SentenceTransformer", tokens: Sequence[Tokens]) -> Vectors:
-    """Return the mean of the last layer over each text's tokens: the model's own recipe."""
+    """Return the mean of the last layer over each text's tokens.
+
+    The model's own recipe (its 1_Pooling and 2_Normalize); the base class makes the length one.
+    """
     import torch
 
     ids, mask = padded(tokens, PADDING)

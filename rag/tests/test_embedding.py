@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rag.embedding import local_models, sentence_transformer
 from rag.embedding.base import Embedder
 from rag.embedding.fake import FakeEmbedder
-from rag.embedding.lanes import BATCH_SIZE, Lanes
+from rag.embedding.lanes import BATCH_SIZE, LENGTH_STEP, Lanes, padded
 from rag.embedding.local_models import check_weights
 from rag.embedding.registry import get_embedder
 
@@ -90,6 +90,26 @@ def test_texts_of_like_length_share_a_batch_and_the_longest_come_first():
     lengths = [length for batch in batches for length in batch]
     assert lengths == sorted(lengths, reverse=True)
     assert max(map(len, batches)) == BATCH_SIZE
+
+
+@given(
+    calls=st.lists(st.lists(st.integers(1, 64), max_size=60), max_size=20),
+    threads=st.integers(1, 4),
+)
+@hypothesis.settings(max_examples=30, deadline=None)
+def test_the_model_is_given_few_shapes_since_it_keeps_memory_for_each(calls, threads):
+    lanes, shapes = Lanes(), set()
+    lanes.use(threads)
+
+    def encode(tokens):
+        ids, mask = padded(tokens, 0)
+        shapes.add(ids.shape)
+        return mask.sum(axis=1, keepdims=True).astype(np.float32)
+
+    for lengths in calls:
+        assert lanes.encode([[7] * n for n in lengths], encode, 1)[:, 0].tolist() == lengths
+    widths = range(LENGTH_STEP, 64 + 1, LENGTH_STEP)
+    assert shapes <= {(rows, width) for rows in (1, 2, 4, 8, 16) for width in widths}
 
 
 @pytest.mark.model

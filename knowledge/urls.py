@@ -4,8 +4,10 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+_home = RedirectView.as_view(pattern_name="rag:chat", http_method_names=["get", "head"])
+
 urlpatterns = [
-    path("", RedirectView.as_view(pattern_name="rag:chat"), name="home"),
+    path("", _home, name="home"),
     path("", include("knowledge.lib.urls")),
     path("", include("accounts.urls")),
     path("documents/", include("documents.urls")),

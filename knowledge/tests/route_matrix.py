@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from knowledge.tests.conftest import ROLES
-from knowledge.tests.test_admin_routes import PAGES
+from knowledge.tests.test_admin_routes import PAGES, WHO
 from knowledge.tests.test_admin_routes import ROWS as ADMIN_ROWS
-from knowledge.tests.test_routes import PUBLIC, ROWS
-from knowledge.tests.urlconf import routes
+from knowledge.tests.test_other_routes import Line
+from knowledge.tests.test_routes import ROWS
 
+Acts = tuple[str, list[str]]
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "security.md"
 BEGIN, END = "<!-- routes: begin -->\n", "<!-- routes: end -->\n"
 
@@ -19,44 +20,49 @@ def written() -> str:
     return text.split(BEGIN, 1)[1].split(END, 1)[0]
 
 
-def write() -> None:
-    """Put the table as it must be into the document."""
+def write(others: list[Line], acts: list[Acts]) -> None:
+    """Put the tables as they must be into the document."""
     text = DOCUMENT.read_text(encoding="utf-8")
     before, after = text.split(BEGIN, 1)[0], text.split(END, 1)[1]
-    DOCUMENT.write_text(before + BEGIN + rendered() + END + after, encoding="utf-8")
+    DOCUMENT.write_text(before + BEGIN + rendered(others, acts) + END + after, encoding="utf-8")
 
 
-def rendered() -> str:
-    """Return the table as it must be."""
-    return "\n".join([*_of_objects(), *_of_admin(), *_others()]) + "\n"
+def rendered(others: list[Line], acts: list[Acts]) -> str:
+    """Return the tables as they must be: what the tests hold, and what was just measured."""
+    parts = [
+        *("### Addresses of an object\n", *_by_role(ROWS), ""),
+        *_of_admin(acts),
+        *("### All other addresses\n", *_by_role(others)),
+    ]
+    return "\n".join(parts) + "\n"
 
 
-def _of_objects() -> Iterator[str]:
-    yield "### Addresses of an object\n"
+def _by_role(lines: list[Line]) -> Iterator[str]:
     yield _line("", "Address", *(role.replace("_", " ") for role in ROLES))
     yield _line(*["---"] * (len(ROLES) + 2))
-    for method, address, expected in ROWS:
-        yield _line(method, f"`{address}`", *(expected[role] for role in ROLES))
-    yield ""
+    for method, address, expected in lines:
+        shown = address.replace("|", "\\|")
+        yield _line(method, f"`{shown}`", *(expected[role] for role in ROLES))
 
 
-def _of_admin() -> Iterator[str]:
-    yield "### Rows in Django admin, for an organization's administrator\n"
-    yield _line("Row", *PAGES)
+def _of_admin(acts: list[Acts]) -> Iterator[str]:
+    yield "### Rows in Django admin, for an organization's administrator / an operator\n"
+    yield _line("Row", *(_page(*PAGES[page][:2]) for page in PAGES))
     yield _line(*["---"] * (len(PAGES) + 1))
     for label, expected in ADMIN_ROWS.items():
-        yield _line(f"`{label}`", *(expected[page] for page in PAGES))
+        cells = (" / ".join(expected[who][page] for who in WHO) for page in PAGES)
+        yield _line(f"`{label}`", *cells)
+    yield ""
+    yield "### What they may do with the rows they choose in a list\n"
+    yield _line("Rows", *WHO)
+    yield _line("---", "---", "---")
+    for label, offered in acts:
+        yield _line(f"`{label}`", *offered)
     yield ""
 
 
-def _others() -> Iterator[str]:
-    yield "### All other addresses\n"
-    yield _line("Address", "Asks for a sign-in")
-    yield _line("---", "---")
-    others = {route.pattern: route for route in routes() if not route.names_an_object}
-    for pattern, route in sorted(others.items()):
-        shown = pattern.replace("|", "\\|")
-        yield _line(f"`/{shown}`", "no" if route.example in PUBLIC else "yes")
+def _page(method: str, end: str) -> str:
+    return f"{method} {end}"
 
 
 def _line(*cells: str) -> str:

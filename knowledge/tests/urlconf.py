@@ -29,6 +29,7 @@ class Route:
         values = {"uuid": str(uuid.uuid4()), "int": "1"}
         filled = re.sub(r"<(?:(\w+):)?\w+>", lambda m: values.get(m[1], "a"), self.pattern)
         # Django admin has a few routes that are regular expressions.
+        filled = re.sub(r"\(\?P<\w+>(\w+)\|[^()]*\)", r"\1", filled)
         filled = re.sub(r"\(\?P<\w+>(?:[^()]|\([^()]*\))*\)", "a", filled)
         return "/" + filled.replace("^", "").replace("$", "").replace("\\Z", "")
 
@@ -42,9 +43,10 @@ def routes(resolver: URLResolver | None = None, prefix: str = "") -> Iterator[Ro
             yield from routes(entry, pattern)
 
 
-def ask(client: Client, method: str, address: str, body: dict[str, str] | None = None) -> Any:
+def ask(client: Client, method: str, address: str, body: dict[str, Any] | None = None) -> Any:
     """Send a request whose changes are taken back, and return the answer."""
-    kind = {"content_type": "application/json"} if address.startswith("/api/") else {}
+    is_json = address.startswith("/api/") and "file" not in (body or {})
+    kind = {"content_type": "application/json"} if is_json else {}
     with transaction.atomic():
         response = getattr(client, method.lower())(address, body or {}, **kind)
         transaction.set_rollback(True)

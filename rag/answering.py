@@ -182,7 +182,7 @@ def within_budget(passages: Sequence[Passage]) -> tuple[Passage, ...]:
     kept: list[Passage] = []
     left = settings.LLM_CONTEXT_CHARACTERS
     for passage in passages:
-        left -= len(passage.content)
+        left -= len(passage.lead) + len(passage.content)
         if kept and left < 0:
             break
         kept.append(passage)
@@ -192,7 +192,7 @@ def within_budget(passages: Sequence[Passage]) -> tuple[Passage, ...]:
 def format_passages(passages: Sequence[Passage]) -> str:
     """Number the passages as they are cited, each with where it stands."""
     return "\n\n".join(
-        f"[{number}] {_origin(passage)}\n{passage.content}"
+        f"[{number}] {_origin(passage)}\n{passage.lead}{passage.content}"
         for number, passage in enumerate(passages, start=1)
     )
 

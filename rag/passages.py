@@ -13,8 +13,9 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, TruncDate
 
 from accounts.models import User
-from documents.models import DocumentChunk
+from documents.models import DocumentChunk, Page
 from rag.quantities import normalized
+from rag.table_rows import lead_of
 
 # Two chunks of one page that share this part of the shorter one say the same.
 SAME_SPAN = 0.5
@@ -36,6 +37,8 @@ class Passage:
         rank: from 1.
         version: of the document, that it stands in.
         document_date: the document's own, or of its upload, as `dated_by` says.
+        lead: what it lacks of the table that it begins inside of: the first row, and the beginning
+            of a row that is cut.
     """
 
     chunk_key: int
@@ -55,6 +58,7 @@ class Passage:
     version: int = 1
     document_date: datetime.date | None = None
     dated_by: str = ""
+    lead: str = ""
 
 
 # Where the fields of a Passage are read from.
@@ -89,6 +93,33 @@ def read_back(keys: Sequence[int], user: User) -> dict[int, dict[str, Any]]:
     # Rows, not objects: building two dozen models costs more than the query.
     rows = chunks.order_by().values_list(*_COLUMNS.values())
     return {row[0]: dict(zip(_COLUMNS, row, strict=True)) for row in rows}
+
+
+def with_leads(passages: Sequence[Passage], user: User) -> tuple[Passage, ...]:
+    """Return the passages, those that begin inside of a table with their lead.
+
+    SECURITY: the rest of the page is read by permission too.
+    """
+    inside = {(p.document_id, p.page) for p in passages if p.start and _begins_with_row(p.content)}
+    if not inside:
+        return tuple(passages)
+    pages = Page.objects.visible_to(user).filter(
+        document__in={document for document, _ in inside}, number__in={page for _, page in inside}
+    )
+    texts = {
+        (document, number): text
+        for document, number, text in pages.values_list("document_id", "number", "text")
+    }
+    return tuple(
+        replace(p, lead=lead_of(texts.get((p.document_id, p.page), ""), p.start))
+        if (p.document_id, p.page) in inside
+        else p
+        for p in passages
+    )
+
+
+def _begins_with_row(content: str) -> bool:
+    return " | " in content.lstrip().partition("\n")[0] or content.startswith("| ")
 
 
 def holds_phrases(passage: Passage, phrases: Iterable[str]) -> bool:

@@ -19,7 +19,7 @@ from rag.index.scope import Scope
 from rag.index.versions import get_state
 from rag.models import OrganizationIndex
 from rag.next_model import load_next_model
-from rag.passages import Passage, choose
+from rag.passages import Passage, choose, with_leads
 from rag.questions import understand
 from rag.search import CANDIDATES, Mode, Search
 from rag.spelling import with_corrections
@@ -126,6 +126,7 @@ def _retrieve(user: User, query: str, top_k: int, narrowing: Narrowing) -> Retri
         with counting() as embedded:
             rankings = [search.ranking(subject) for subject in question.subjects]
             passages = choose(rankings, top_k=top_k, from_several=question.kind == "list")
+            passages = with_leads(passages, user)
         found = Retrieval(
             query,
             passages,

@@ -29,6 +29,7 @@ class RankedSentence:
     Attributes:
         passage: index of its passage, from 0.
         start, end: characters into the passage's content.
+        said: the text as it is understood alone: a row of a table with the names of its columns.
         features: in the order of FEATURES.
         score: log-odds that it holds the answer.
     """
@@ -37,6 +38,7 @@ class RankedSentence:
     start: int
     end: int
     text: str
+    said: str
     features: tuple[float, ...]
     score: float
 
@@ -85,7 +87,7 @@ def rank_sentences(question: str, passages: Sequence[Passage], embedder: Embedde
     _embed(question, chosen, embedder)
     ranked = sorted(
         (
-            RankedSentence(c.passage, c.start, c.end, c.text, row, _dot(row, SENTENCE_WEIGHTS))
+            _ranked(c, row)
             for c, row in zip(
                 chosen, _features(question, asked, weights, chosen, passages), strict=True
             )
@@ -176,6 +178,11 @@ def _features(
             )
         )
     return rows
+
+
+def _ranked(c: Candidate, features: tuple[float, ...]) -> RankedSentence:
+    score = _dot(features, SENTENCE_WEIGHTS)
+    return RankedSentence(c.passage, c.start, c.end, c.text, c.said, features, score)
 
 
 def _stem_of(filename: str) -> str:

@@ -65,7 +65,7 @@ def _header_place(rows: Sequence[Sequence[str]]) -> int | None:
             2 * _count(row) < _count(following) and not any(map(is_value, following))
         ):
             continue  # a title, a unit, a period above the names
-        return place if _is_header(rows[place:]) else None
+        return place if names_columns(rows[place:]) else None
     return None
 
 
@@ -73,8 +73,12 @@ def _count(row: Sequence[str]) -> int:
     return sum(map(bool, row))
 
 
-def _is_header(rows: Sequence[Sequence[str]]) -> bool:
-    """Tell whether the first row names the columns: short different words, no values but years."""
+def names_columns(rows: Sequence[Sequence[str]]) -> bool:
+    """Tell whether the first row names the columns: short different words, no values but years.
+
+    Args:
+        rows: of cells, an empty one is "".
+    """
     if len(rows) < 2 or len(rows[0]) < 2:
         return False
     names = [name for name in rows[0] if name]

@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import Sum
 
 from accounts.models import User
+from documents.models import Page
 from knowledge.lib.errors import AppError
 from rag.answering import says_not_knowing
 from rag.citations import cited_numbers
@@ -26,9 +27,11 @@ from rag.evaluation.located_quotes import Place, find_quote, is_any_held, places
 from rag.evaluation.retrieval_runs import percentiles
 from rag.evaluation.workspace import Progress, workspace
 from rag.models import Conversation, Message, UsageRecord
+from rag.passage_sentences import passage_units
 from rag.services.conversations import delete_conversation
 from rag.services.sources import message_sources
 from rag.services.turns import run_turn, start_turn
+from rag.table_rows import lead_of
 from rag.turn_events import Source
 
 Documents = Mapping[str, Sequence[uuid.UUID]]
@@ -172,15 +175,28 @@ def _compared(
 
 
 def _holds_sentence(message: Message, sources: Mapping[int, Source]) -> float | None:
-    """Return the share of citations whose passage holds the sentence before them, word for word."""
+    """Return the share of citations whose passage holds the sentence before them, word for word.
+
+    The row of a table counts as it is read out, with the names of its columns.
+    """
     held = total = 0
     for sentence in message.sentences:
         said = message.content[sentence["start"] : sentence["end"]]
         for number in cited_numbers(said):
             if number in sources:
                 total += 1
-                held += bool(find_quote(plain(said), sources[number].content))
+                held += _holds(sources[number], plain(said))
     return held / total if total else None
+
+
+def _holds(source: Source, said: str) -> bool:
+    if find_quote(said, source.content):
+        return True
+    page = Page.objects.filter(document=source.document_id, number=source.page).first()
+    lead = lead_of(page.text, source.start) if page else ""
+    return any(
+        unit.is_row and find_quote(said, unit.said) for unit in passage_units(source.content, lead)
+    )
 
 
 def _ask(case: AnswerCase, user: User) -> Message:

@@ -24,6 +24,7 @@ MAX_A_SIDE = 2
 MAX_DROP = 3.0
 _SAME = 0.7  # shared stems from which two sentences say the same (Jaccard)
 _BRACKETED_NUMBER = re.compile(r"\[(\s*\d[\d\s,;\u2013-]*)\]")
+_ENDS = re.compile(r"[.!?\u2026\u3002\uff01\uff1f][\"'\u201d\u2019)*_]*$")
 _MARKUP_AT_START = re.compile(r"^(?:#{1,6}\s+|[-*+\u2022]\s+|>\s+|\|\s*|\d{1,2}[.)]\s+(?=[A-Z]))+")
 
 
@@ -44,11 +45,16 @@ class ExtractiveAnswer:
         """Yield the text of the answer with its citations, a sentence at a time."""
         before: RankedSentence | None = None
         for sentence in self.sentences:
-            gap = "" if before is None else " " if before.passage == sentence.passage else "\n\n"
+            gap = "" if before is None else " " if _follow(before, sentence) else "\n\n"
             if self.is_list:
                 gap = "- " if before is None else "\n- "
-            yield f"{gap}{readable(sentence.text)} [{sentence.passage + 1}]"
+            yield f"{gap}{readable(sentence.said)} [{sentence.passage + 1}]"
             before = sentence
+
+
+def _follow(before: RankedSentence, sentence: RankedSentence) -> bool:
+    """Tell whether a sentence stands well behind another; a row or an item would run into it."""
+    return before.passage == sentence.passage and _ENDS.search(before.said) is not None
 
 
 class ExtractiveModel(ChatModel):

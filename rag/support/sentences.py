@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from documents.sentences import sentences
+from rag.passage_sentences import passage_units
 from rag.retrieval import Passage
 from rag.support.facts import Facts, facts_of
 
@@ -73,9 +74,9 @@ def _read(passage: Passage) -> PassageFacts:
     return PassageFacts(
         passage,
         tuple(
-            PassageSentence(start, end, facts_of(content[start:end]))
-            for start, end in sentences(content)
+            PassageSentence(unit.start, unit.end, facts_of(unit.said))
+            for unit in passage_units(content, passage.lead)
         ),
-        facts_of(f"{passage.title}\n{passage.heading}\n{stem_of_name}"),
+        facts_of(f"{passage.title}\n{passage.heading}\n{stem_of_name}\n{passage.lead}"),
         facts_of(content),
     )

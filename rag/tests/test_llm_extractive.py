@@ -114,7 +114,7 @@ def test_the_first_row_of_a_table_is_no_answer():
     content = "Sites\n\nSite | Opening hours\nGhent | Opening hours 07:00 to 20:00\nPorto | 08:00"
     text = answer("What are the opening hours of Ghent?", content)
     assert "Site |" not in text
-    assert text.startswith("Ghent | Opening hours 07:00 to 20:00 [1]")
+    assert text.startswith("Site: Ghent \u00b7 Opening hours: Opening hours 07:00 to 20:00 [1]")
 
 
 def test_it_tells_how_sure_it_is_whether_it_answers_or_not():

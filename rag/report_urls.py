@@ -12,6 +12,7 @@ urlpatterns = [
     path("usage/budgets/<uuid:budget_id>/", budgets.change, name="budget"),
     path("usage/budgets/<uuid:budget_id>/delete/", budgets.delete, name="budget_delete"),
     path("unanswered/", unanswered.questions, name="unanswered"),
+    path("unanswered/export", unanswered.export, name="unanswered_export"),
     path("unanswered/handled/", unanswered.handled, name="unanswered_handled"),
     path("unanswered/settings/", unanswered.change_settings, name="unanswered_settings"),
     path("diagnostics/", diagnostics.diagnostics, name="diagnostics"),

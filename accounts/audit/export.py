@@ -1,7 +1,5 @@
 """Gives the trail out as a file: JSON Lines, which can be verified, or CSV for a spreadsheet."""
 
-import csv
-import io
 import json
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -10,6 +8,7 @@ from typing import IO, Any
 from accounts.audit.chain import facts
 from accounts.models import AuditEvent
 from accounts.querysets import AuditEventQuerySet
+from knowledge.lib.spreadsheets import csv_line
 
 TYPES = {"jsonl": "application/jsonl", "csv": "text/csv; charset=utf-8"}
 COLUMNS = (
@@ -17,8 +16,6 @@ COLUMNS = (
     *("address", "request_id", "details", "hash"),
 )
 _BATCH = 1_000
-# What a spreadsheet would take for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def write_export(events: AuditEventQuerySet, kind: str) -> tuple[IO[bytes], int]:
@@ -54,7 +51,7 @@ class _JSONLines:
 
 
 class _CSV:
-    """SECURITY: a file name may begin like a formula, which a spreadsheet would run."""
+    """The same facts for a spreadsheet, each of the details in one cell."""
 
     def head(self) -> bytes:
         return self._row(COLUMNS)
@@ -66,14 +63,7 @@ class _CSV:
 
     @staticmethod
     def _row(values: Iterable[Any]) -> bytes:
-        text = io.StringIO()
-        csv.writer(text).writerow([_harmless(value) for value in values])
-        return text.getvalue().encode()
-
-
-def _harmless(value: Any) -> str:
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+        return csv_line(values).encode()
 
 
 def _email(event: AuditEvent) -> str:

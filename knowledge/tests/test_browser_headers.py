@@ -164,7 +164,9 @@ def test_a_picture_of_a_page_is_webp_in_a_sandbox(browser_of, upload, owner, pre
     assert told(answer) == {**EVERYWHERE, **FRAMED_NOWHERE, "Content-Security-Policy": SANDBOX}
 
 
-@pytest.mark.parametrize("address", ["/audit/export?kind=csv", "/usage/export"])
+@pytest.mark.parametrize(
+    "address", ["/audit/export?type=csv", "/usage/export", "/unanswered/export"]
+)
 def test_what_administrators_export_is_an_attachment(browser_of, admin, address):
     answer = browser_of(admin).get(address)
     assert answer.status_code == 200

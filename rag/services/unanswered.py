@@ -6,7 +6,7 @@ there is gone here.
 
 import datetime
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from django.db import transaction
@@ -17,6 +17,7 @@ from accounts import audit
 from accounts.models import User
 from documents.models import Document
 from knowledge.lib.errors import NotAllowed
+from knowledge.lib.spreadsheets import csv_line
 from rag.models import HandledQuestion, Message, MessageSource, QuestionPrivacy
 from rag.querysets import MessageQuerySet
 from rag.words import stems
@@ -121,6 +122,23 @@ def unanswered(*, user: User) -> Unanswered:
     _add_near_documents(shown, user)
     shown.sort(key=lambda group: (group.count, group.last_asked), reverse=True)
     return Unanswered(privacy, shown, len(groups) - len(shown))
+
+
+def csv_lines(found: Unanswered) -> Iterator[str]:
+    """Yield what the page shows as lines of a CSV file: people by name, or how many."""
+    with_names = found.privacy.mode == QuestionPrivacy.Mode.WITH_NAMES
+    yield csv_line(["question", "times", "people", "last_asked", "also_asked_as", "documents"])
+    for group in found.groups:
+        yield csv_line(
+            [
+                group.question,
+                group.count,
+                ", ".join(group.askers.values()) if with_names else len(group.askers),
+                timezone.localtime(group.last_asked).isoformat(timespec="seconds"),
+                "\n".join(group.others),
+                ", ".join(document.filename for document in group.near),
+            ]
+        )
 
 
 @transaction.atomic

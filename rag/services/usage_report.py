@@ -1,9 +1,7 @@
 """What the ledger adds up to: by day, person, model and feature, and as a file."""
 
-import csv
 import datetime
-import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -13,6 +11,7 @@ from django.db.models.functions import TruncDate
 
 from accounts.models import User
 from documents.models import Document
+from knowledge.lib.spreadsheets import csv_line
 from rag.models import MessageSource, UsageRecord
 from rag.querysets import UsageRecordQuerySet
 
@@ -164,11 +163,11 @@ def csv_lines(*, user: User, filters: Filters) -> Iterator[str]:
         *("day", "user", "model", "feature", "outcome", "calls"),
         *("prompt_tokens", "completion_tokens", "embedding_tokens", "cost"),
     ]
-    yield _csv_line(header)
+    yield csv_line(header)
     groups = ("day", "user", "model", "feature", "outcome")
     for row in usage_by(user=user, filters=filters, groups=groups).iterator(chunk_size=1000):
         added = _totals(row)
-        yield _csv_line(
+        yield csv_line(
             [
                 row["day"].isoformat(),
                 row["user__email"] or "",
@@ -182,19 +181,6 @@ def csv_lines(*, user: User, filters: Filters) -> Iterator[str]:
                 f"{added.cost:f}",
             ]
         )
-
-
-def _csv_line(values: Iterable[object]) -> str:
-    line = io.StringIO()
-    csv.writer(line).writerow([_harmless(value) for value in values])
-    return line.getvalue()
-
-
-def _harmless(value: object) -> object:
-    """SECURITY: a spreadsheet runs what begins like a formula; a quote before it shows it."""
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        return f"'{value}"
-    return value
 
 
 _SUMS = {

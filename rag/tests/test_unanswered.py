@@ -1,5 +1,7 @@
 """Administrators see what the documents could not answer, as far as their organization allows."""
 
+import csv
+import io
 import logging
 
 import pytest
@@ -69,6 +71,27 @@ def test_names_are_shown_only_where_the_organization_wants_it(admin, owner, page
     assert "your name" not in page_as(owner).get("/chat/").content.decode()
     trail = AuditEvent.objects.filter(action="unanswered.privacy_changed")
     assert trail.count() == 2
+
+
+def test_the_file_shows_what_the_page_shows(admin, owner, colleague, page_as):
+    def exported() -> list[dict[str, str]]:
+        answer = page_as(admin).get(f"{PAGE}export")
+        text = b"".join(answer.streaming_content).decode()
+        return list(csv.DictReader(io.StringIO(text, newline="")))
+
+    ask(owner, PARKING)
+    ask(colleague, ANOTHER_WORDING)
+    [row] = exported()
+    assert (row["question"], row["times"], row["people"]) == (ANOTHER_WORDING, "2", "2")
+    assert (row["also_asked_as"], row["documents"]) == (PARKING, "leave.md")
+    QuestionPrivacy.objects.update_or_create(
+        organization=admin.organization, defaults={"mode": "with_names"}
+    )
+    assert set(exported()[0]["people"].split(", ")) == {owner.display_name, colleague.display_name}
+    QuestionPrivacy.objects.update(mode="off")
+    assert exported() == []
+    assert AuditEvent.objects.filter(action="unanswered.exported").count() == 3
+    assert page_as(owner).get(f"{PAGE}export").status_code == 403
 
 
 def test_what_too_few_people_asked_is_held_back(admin, owner, colleague, organization):

@@ -1,16 +1,18 @@
 """The page of unanswered questions, for an organization's admins."""
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts import audit
 from accounts.views.guards import organization_admin_required
 from knowledge.lib.errors import Unprocessable
 from rag.forms import UnansweredSettingsForm, first_error
 from rag.models import QuestionPrivacy
-from rag.services.unanswered import mark_handled, set_privacy, unanswered
+from rag.services.unanswered import csv_lines, mark_handled, set_privacy, unanswered
 from rag.views.requests import PageRequest
 
 
@@ -21,6 +23,20 @@ def questions(request: PageRequest) -> HttpResponse:
     """Show what people asked and the documents could not answer."""
     context = {"found": unanswered(user=request.user), "modes": QuestionPrivacy.Mode.choices}
     return render(request, "rag/unanswered.html", context)
+
+
+@organization_admin_required
+@require_GET
+def export(request: PageRequest) -> StreamingHttpResponse:
+    """Send what the page shows as CSV."""
+    found = unanswered(user=request.user)
+    audit.record(action="unanswered.exported", actor=request.user, questions=len(found.groups))
+    name = f"unanswered-{timezone.localdate()}.csv"
+    return StreamingHttpResponse(
+        csv_lines(found),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
 
 
 @organization_admin_required

@@ -142,7 +142,8 @@ def _letters(text: str) -> str:
     return "".join(filter(str.isalnum, text.casefold()))
 
 
-def _questions(path: Path) -> Iterator[dict[str, Any]]:
+def questions_of(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the questions of a set."""
     for line in path.read_text(encoding="utf-8").splitlines():
         if line.strip():
             yield json.loads(line)
@@ -159,7 +160,7 @@ def main() -> None:
     kept: dict[str, object] = {}
     for folder, questions in sets:
         figures = Figures()
-        measure(folder, list(_questions(questions)), figures)
+        measure(folder, list(questions_of(questions)), figures)
         kept[folder.name] = asdict(figures)
         print(folder.name, asdict(figures))
     results.write("citations", kept)

@@ -61,10 +61,10 @@ def other_number(sentence: str, rng: random.Random) -> str | None:
     if not found:
         return None
     quantity = rng.choice(found)
-    return _replaced(sentence, quantity, _altered(quantity.text, rng))
+    return replaced(sentence, quantity, altered(quantity.text, rng))
 
 
-def _altered(written: str, rng: random.Random) -> str:
+def altered(written: str, rng: random.Random) -> str:
     """Change digits so that the number stays one of the same size."""
     places = [place for place, character in enumerate(written) if character.isdigit()]
     place = rng.choice(places)
@@ -72,7 +72,8 @@ def _altered(written: str, rng: random.Random) -> str:
     return written[:place] + rng.choice(choices) + written[place + 1 :]
 
 
-def _replaced(sentence: str, quantity: Quantity, by: str) -> str | None:
+def replaced(sentence: str, quantity: Quantity, by: str) -> str | None:
+    """Put another number in the place of one; None where that says nothing new."""
     known = {value for each in facts_of(sentence).quantities for value in each.values}
     changed = sentence[: quantity.start] + by + sentence[quantity.end :]
     # "from 270 to 270" would be another mistake than a number from nowhere.

@@ -139,7 +139,8 @@ class AnswerStream:
         return replace(answer, confidence=self.call.confidence) if self.call else answer
 
     def _with_conflicts(self, answer: Answer) -> Answer:
-        found = find_conflicts(self._question, self.passages, get_embedder())
+        taken = [quote for sentence in answer.sentences for quote in sentence.quotes]
+        found = find_conflicts(self._question, self.passages, get_embedder(), taken=taken)
         told = (c for c in found if any(said.n in answer.cited for said in c.statements))
         return replace(answer, conflicts=tuple(told))
 

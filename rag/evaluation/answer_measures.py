@@ -13,6 +13,9 @@ _CITATION = re.compile(r"\s*\[\d{1,4}\]")
 _ARTICLES = frozenset({"a", "an", "the"})
 _WORD = re.compile(r"\w+")
 
+CONTRADICTION = "contradiction"
+"""The kind of questions on which documents of the set contradict each other."""
+
 Metrics = dict[str, float | None]
 
 
@@ -30,6 +33,7 @@ class AnswerOutcome:
         page_right: a page of the evidence is cited.
         evidence_found: the evidence is among the passages that the answerer was given.
         sentences: statuses of the sentences that claim something.
+        contradictions: how many were pointed out.
         holds_sentence: share of the cited passages that hold the very sentence they are cited for.
         error: why there is no answer.
     """
@@ -50,6 +54,7 @@ class AnswerOutcome:
     evidence_found: float | None = None
     sentences: Mapping[str, int] = field(default_factory=dict)
     holds_sentence: float | None = None
+    contradictions: int | None = None
     ms: int = 0
     tokens: int = 0
     cost: float = 0.0
@@ -141,6 +146,12 @@ def summarize(outcomes: Sequence[AnswerOutcome]) -> Metrics:
             for status in ("supported", "weak", "unsupported")
         },
         "citation_holds_sentence": _mean(each.holds_sentence for each in outcomes),
+        "contradictions_told": _share(
+            bool(each.contradictions) for each in outcomes if each.kind == CONTRADICTION
+        ),
+        "contradictions_elsewhere": _share(
+            bool(each.contradictions) for each in outcomes if each.kind != CONTRADICTION
+        ),
         "errors": _share(bool(each.error) for each in outcomes),
         "tokens": float(sum(each.tokens for each in outcomes)),
         "cost": sum(each.cost for each in outcomes),

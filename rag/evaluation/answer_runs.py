@@ -142,6 +142,7 @@ def judge(
         confidence=message.confidence,
         sentences=dict(Counter(sentence["status"] for sentence in message.sentences)),
         holds_sentence=_holds_sentence(message, {source.n: source for source in sources}),
+        contradictions=len(message.conflicts),
         ms=message.total_ms,
         tokens=message.prompt_tokens + message.completion_tokens,
         cost=float(records.aggregate(sum=Sum("cost"))["sum"] or 0),

@@ -78,6 +78,12 @@ class Quantity:
     factor: Decimal = Decimal(1)
     is_vague: bool = False
 
+    @property
+    def is_year(self) -> bool:
+        """Whether it may be a year: 1000 to 2999, without a unit."""
+        text = self.text
+        return not self.dimension and len(text) == 4 and text.isdigit() and text[0] in "12"
+
     def equals(self, other: "Quantity") -> bool:
         """Tell whether both say the same, in whichever units; a bare number has any unit."""
         if self.dimension and other.dimension:

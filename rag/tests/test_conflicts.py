@@ -10,6 +10,7 @@ from documents.models import Document
 from rag.conflicts import find_conflicts
 from rag.embedding.fake import FakeEmbedder
 from rag.services.turns import run_turn, start_turn
+from rag.support.verdicts import Quote
 from rag.tests.api import client_of
 from rag.tests.library import published
 from rag.tests.passages import passages
@@ -27,11 +28,13 @@ def dated(*texts: str):
     )
 
 
-def said(question: str, *texts: str) -> list[list[str]]:
+def said(question: str, *texts: str, taken: str = "") -> list[list[str]]:
+    """Return what is said to be a conflict; `taken` is what the answer takes of the first text."""
     found = dated(*texts)
+    quotes = [Quote(1, 0, len(taken))] if taken else []
     return [
         [found[s.n - 1].content[s.start : s.end] for s in conflict.statements]
-        for conflict in find_conflicts(question, found)
+        for conflict in find_conflicts(question, found, taken=quotes)
     ]
 
 
@@ -103,6 +106,90 @@ def test_contradictions_of_other_kinds_are_found(question, one, other):
 )
 def test_what_can_both_be_so_is_no_conflict(question, one, other):
     assert said(question, one, other) == []
+
+
+HOTEL = "In the following cities it is 190 euros: Ghent, Porto and Turin."
+MILES = "For the car it pays 0.36 euros per kilometre, for the shorter of the ways from home."
+
+
+@pytest.mark.parametrize(
+    ("question", "one", "other"),
+    [
+        # one number, date, name or "not" is all that differs
+        ("What is the hotel limit?", HOTEL, HOTEL.replace("190", "170")),
+        (
+            "Who leads the laboratory in Leipzig?",
+            "The laboratory in Leipzig is led by Ada Brandt, who can be called.",
+            "The laboratory in Leipzig is led by Tom Keller, who can be called.",
+        ),
+        (
+            "When was the office in Porto opened?",
+            "We opened the second office, in Porto, in 2014.",
+            "We opened the second office, in Porto, in 2015.",
+        ),
+        (
+            "How do visitors get in?",
+            "Visitors of the laboratory sign a sheet and can enter alone.",
+            "Visitors of the laboratory sign a sheet and cannot enter alone.",
+        ),
+        (
+            "Whom do I call about a theft?",
+            "Call the security line, extension 4499, within one hour.",
+            "Call the security line, extension 4199, within one hour.",
+        ),
+        # the same in other words, under the question that it answers
+        (
+            "How much is paid per kilometre with my own car?",
+            MILES,
+            "What do I get for my own car?\n0.32 euros per kilometre, for the shorter of the ways "
+            "from home or work, if no train goes there.",
+        ),
+        # both call it the same, though one speaks of nothing that was asked
+        (
+            "What can I claim for a desk?",
+            "On top there is a home office allowance of 400 euros, to be claimed for a desk.",
+            "The home office allowance rises from 400 to 550 euros in July.",
+        ),
+    ],
+)
+def test_what_the_answer_takes_is_compared_with_other_documents(question, one, other):
+    [[newer, older]] = said(question, one, other, taken=one)
+    assert (newer, older) == (other.rpartition("\n")[2], one)
+
+
+@pytest.mark.parametrize(
+    ("question", "one", "other"),
+    [
+        ("What is the limit?", HOTEL, HOTEL.replace("190 euros", "EUR 190")),
+        # two things differ: they speak of two matters
+        ("What is the limit?", HOTEL, HOTEL.replace("190", "170").replace("Turin", "Lyon")),
+        (
+            "What was paid?",
+            "In 2024 the company paid 39 euros a head for lunch.",
+            "In 2025 the company paid 42 euros a head for lunch.",
+        ),
+        # another subject in the same words
+        (
+            "How long is it kept?",
+            "The recording of the gate is kept for 21 days after the event.",
+            "The invoice of the hotel is kept for 90 days after the event.",
+        ),
+        # a year, where no time was asked for
+        (
+            "What was opened in Porto?",
+            "We opened the second office, in Porto, in 2014.",
+            "We opened the second office, in Porto, in 2015.",
+        ),
+        # what happens every year
+        (
+            "When is the summer party?",
+            "The summer party of all offices is on 3 July 2025 in Ghent.",
+            "The summer party of all offices is on 2 July 2026 in Ghent.",
+        ),
+    ],
+)
+def test_what_is_alike_and_can_both_be_so_is_no_conflict(question, one, other):
+    assert said(question, one, other, taken=one) == []
 
 
 def test_the_model_keeps_apart_what_is_far_in_meaning():

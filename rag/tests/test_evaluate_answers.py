@@ -214,6 +214,7 @@ def test_the_shipped_set_is_answered_as_well_as_before(settings):
             "as_expected=0.65", "answer_recall=0.77", "evidence_recall=0.93",
             "citation_precision=0.70", "citation_recall=0.77", "page_accuracy=0.92",
             "abstention_recall=0.34", "abstention_auroc=0.77", "citation_holds_sentence=0.99",
+            "contradictions_told=1.0",
             stdout=(told := StringIO()),
         )  # fmt: skip
     except CommandError as error:

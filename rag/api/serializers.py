@@ -58,16 +58,22 @@ class SourceSerializer(serializers.Serializer[None]):
     document_id = serializers.UUIDField(allow_null=True)
     filename = serializers.CharField()
     page = serializers.IntegerField()
-    start = serializers.IntegerField(help_text="Characters into the page's text.")
-    end = serializers.IntegerField(help_text="Characters into the page's text, exclusive.")
-    content = serializers.CharField()
+    start = serializers.IntegerField(
+        help_text="Where the whole passage, `content`, begins: characters into the page's text."
+    )
+    end = serializers.IntegerField(help_text="Where the passage ends, exclusive.")
+    content = serializers.CharField(help_text="The passage: `page text[start:end]`.")
     quote = serializers.CharField(
-        help_text="Its sentence that says what the answer says; empty where none is known."
+        help_text="The sentence of the passage, or the row of a table, that says what the answer "
+        "says, as the document has it; empty where none is known."
     )
     quote_start = serializers.IntegerField(
-        allow_null=True, help_text="Characters of the quote into the page's text."
+        allow_null=True,
+        help_text="Where the quote begins: characters into the page's text, within the passage.",
     )
-    quote_end = serializers.IntegerField(allow_null=True, help_text="The same, exclusive.")
+    quote_end = serializers.IntegerField(
+        allow_null=True, help_text="Where the quote ends, exclusive."
+    )
     document_date = serializers.DateField(
         allow_null=True, help_text="The document's own date, or of its upload."
     )

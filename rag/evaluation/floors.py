@@ -4,6 +4,9 @@ import argparse
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+_LESS_IS_BETTER = ("cost", "tokens", "errors", "sentences_weak", "sentences_unsupported")
+_LESS_IS_BETTER += ("contradictions_elsewhere",)
+
 
 @dataclass(frozen=True)
 class Floor:
@@ -33,7 +36,7 @@ class Floor:
 
 def less_is_better(metric: str) -> bool:
     """Whether a metric counts what it would be better to have less of."""
-    return metric.endswith("_ms") or metric.startswith(("cost", "tokens"))
+    return metric.endswith("_ms") or metric.startswith(_LESS_IS_BETTER)
 
 
 def parse_floor(text: str) -> Floor:

@@ -43,7 +43,8 @@ class RetrievalReport:
     """The outcome of a run.
 
     Attributes:
-        metrics: means over the questions (0 to 1), and `p50_ms` and `p95_ms` of a search.
+        metrics: means over the questions (0 to 1), `p50_ms` and `p95_ms` of a search, and the same
+            of the reranker alone, where one is configured.
         failures: documents that were refused or could not be read, and why.
         embedded: passages, and those of them whose vectors were known from an earlier run.
     """
@@ -76,9 +77,11 @@ def evaluate_retrieval(
         questions = data.questions[:limit]
         rankings: dict[str, Sequence[str]] = {}
         took: dict[str, float] = {}
-        _search(place.user, questions[0].text, mode)  # loads model and index
+        _search(place.user, questions[0].text, mode)  # loads models and index
+        judged: list[float] = []
         for number, question in enumerate(questions, start=1):
-            first, took[question.id] = _search(place.user, question.text, mode)
+            first, took[question.id], stages = _search(place.user, question.text, mode)
+            judged.append(stages.get("reranker", 0.0))
             rankings[question.id] = _documents(
                 place.user, question.text, mode, first, owners, most=max(cuts)
             )
@@ -87,7 +90,7 @@ def evaluate_retrieval(
         means, each = measure_rankings(grades, rankings, cuts=cuts)
         return RetrievalReport(
             mode=mode,
-            metrics={**means, **percentiles(took.values())},
+            metrics={**means, **percentiles(took.values()), **_of_reranker(judged, mode)},
             outcomes=[
                 RetrievalOutcome(q.id, q.text, q.grades, rankings[q.id], each[q.id], took[q.id])
                 for q in questions
@@ -106,14 +109,25 @@ def percentiles(ms: Iterable[float]) -> dict[str, float]:
     return {"p50_ms": round(statistics.median(values), 1), "p95_ms": round(cuts[-1], 1)}
 
 
-def _search(user: User, question: str, mode: Mode) -> tuple[list[int], float]:
-    """Search as people do, or one index alone; return keys of chunks, best first, and the ms."""
+def _of_reranker(ms: Iterable[float], mode: Mode) -> dict[str, float]:
+    """Return what the reranker takes of a search; nothing where there is none."""
+    if mode is not Mode.HYBRID or not settings.RERANKER_MODEL:
+        return {}
+    return {f"reranker_{name}": value for name, value in percentiles(ms).items()}
+
+
+def _search(user: User, question: str, mode: Mode) -> tuple[list[int], float, Mapping[str, float]]:
+    """Search as people do, or one index alone.
+
+    Returns:
+        Keys of chunks, best first; the milliseconds; and those of each stage, as far as known.
+    """
     if mode is Mode.HYBRID:
         found = retrieve(user=user, query=question, top_k=settings.MAX_TOP_K)
-        return [passage.chunk_key for passage in found.passages], found.took_ms
+        return [passage.chunk_key for passage in found.passages], found.took_ms, found.stages
     started = time.perf_counter()
     ranked = rank_chunks(user=user, query=question, mode=mode)
-    return [hit.chunk_id for hit in ranked], (time.perf_counter() - started) * 1000
+    return [hit.chunk_id for hit in ranked], (time.perf_counter() - started) * 1000, {}
 
 
 def _documents(

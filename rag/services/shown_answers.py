@@ -91,7 +91,7 @@ def _statement(source: Source, start: int, end: int) -> ShownStatement | None:
     if source.document_id is None or not text:
         return None
     span = (source.start, source.end)
-    url = passage_url(source.document_id, source.page, span, (start, end))
+    url = passage_url(source.document_id, source.page, span, (start, end), version=source.version)
     return ShownStatement(source.n, text, start, end, url, source)
 
 

@@ -231,6 +231,16 @@ def test_the_offline_answer_says_both_and_the_api_names_them(owner, contradictio
     assert body["answer"].index(FIVE) < body["answer"].index(TEN)
 
 
+def test_a_statement_leads_to_the_version_that_it_was_read_in(owner, contradiction):
+    _, new = contradiction
+    Document.objects.filter(pk=new.pk).update(version=2)
+    [conflict] = asked(owner)["conflicts"]
+    assert ["version=2" in statement["url"] for statement in conflict["statements"]] == [
+        True,
+        False,
+    ]
+
+
 def test_a_model_that_takes_one_side_is_shown_with_the_other(owner, contradiction, model, page_as):
     model.enqueue("The laptop screen locks after five minutes [1][2].")
     answer = run_turn(user=owner, message_id=start_turn(user=owner, query=QUESTION).pk)

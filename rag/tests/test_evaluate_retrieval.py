@@ -111,6 +111,15 @@ def _must_not_be_called(*args):
     raise AssertionError("words need no vector")
 
 
+def test_it_is_told_what_a_reranker_takes(folder, settings, tiny_model, tmp_path):
+    assert "reranker_p50_ms" not in evaluate(folder)
+    settings.RERANKER_MODEL = tiny_model
+    out = tmp_path / "out.json"
+    evaluate(folder, "--json", str(out))
+    metrics = json.loads(out.read_text())["metrics"]
+    assert 0 < metrics["reranker_p50_ms"] <= metrics["reranker_p95_ms"] <= metrics["p95_ms"]
+
+
 def test_a_second_run_embeds_no_passage_again(folder):
     assert "(0 of 3 vectors known)" in evaluate(folder)
     history = get_embedder().history

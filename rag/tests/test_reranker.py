@@ -1,7 +1,5 @@
 """The reranker: a seam, with a tiny cross-encoder of random weights made for the test."""
 
-import string
-
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
@@ -10,28 +8,6 @@ from rag.reranker.fake import FakeReranker
 from rag.reranker.registry import get_reranker
 from rag.retrieval import retrieve
 from rag.tests.library import published
-
-
-@pytest.fixture(scope="module")
-def tiny_model(tmp_path_factory) -> str:
-    from transformers import BertConfig, BertForSequenceClassification, BertTokenizer
-
-    folder = tmp_path_factory.mktemp("cross-encoder")
-    letters = string.ascii_lowercase
-    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{c}" for c in letters)]
-    (folder / "vocab.txt").write_text("\n".join(pieces))
-    BertTokenizer(str(folder / "vocab.txt")).save_pretrained(folder)
-    config = BertConfig(
-        vocab_size=len(pieces),
-        hidden_size=16,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=16,
-        max_position_embeddings=400,
-        num_labels=1,
-    )
-    BertForSequenceClassification(config).save_pretrained(folder)
-    return str(folder)
 
 
 def test_without_a_setting_there_is_none(settings):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from documents.sentences import sentences
+from rag.words import STOP_WORDS
 
 Kind = Literal["plain", "list", "comparison"]
 
@@ -40,6 +41,9 @@ _COMPARISONS = tuple(
 )
 _PREPOSITION = re.compile(r"\s(?:in|for|of|at|on|from|by|under|during|between)\s", re.IGNORECASE)
 _BEGINS_WITH_PREPOSITION = re.compile(r"(in|for|of|at|on|from|by|under|during)\s", re.IGNORECASE)
+# Who asks such a sentence wants to know; others in a long text are a figure of speech.
+_PERSONAL = re.compile(r"\b(?:I|my|me|mine|you|your|please)\b")
+_CLOSING = 2  # last sentences of a long text that may ask: the very last may be thanks
 _FEW_WORDS = 3
 _MORE = 2
 _ENDS = " \t\n?.!,;:"
@@ -53,7 +57,7 @@ class Question:
         text: as it was asked.
         kind: what kind of answer it wants.
         phrases: what it quotes; these words have to stand in what is found.
-        subjects: what is searched, each on its own: two for a comparison, else the focus.
+        subjects: what is to be answered, each on its own: two for a comparison, else the focus.
     """
 
     text: str
@@ -61,23 +65,36 @@ class Question:
     phrases: tuple[str, ...] = ()
     subjects: tuple[str, ...] = ()
 
+    @property
+    def searches(self) -> tuple[str, ...]:
+        """What is searched: a comparison as a whole too, since one passage may make it itself."""
+        return (self.text, *self.subjects) if self.kind == "comparison" else self.subjects
+
 
 def understand(text: str) -> Question:
     """Return what is asked; a text without any sign of more is a plain question."""
     phrases = _phrases(text)
-    subjects = _compared(text)
-    if subjects:
-        return Question(text, "comparison", phrases, subjects)
+    sides = _compared(text)
+    if sides:
+        return Question(text, "comparison", phrases, sides)
     kind: Kind = "list" if _LIST.match(text.strip()) else "plain"
     return Question(text, kind, phrases, (_focus(text),))
 
 
 def _phrases(text: str) -> tuple[str, ...]:
+    """Return what has to stand word for word; in a long text, quotation marks ask for nothing."""
+    if len(text) > LONG:
+        return ()
     found = (
         " ".join(next(filter(None, match.groups())).split()) for match in _QUOTED.finditer(text)
     )
     wanted = (phrase.strip(_ENDS) for phrase in found if len(phrase) <= _LONGEST_PHRASE)
-    return tuple(dict.fromkeys(phrase for phrase in wanted if phrase))
+    return tuple(dict.fromkeys(phrase for phrase in wanted if _tells(phrase)))
+
+
+def _tells(phrase: str) -> bool:
+    """Tell whether it is more than a word that nearly every passage has, such as "with"."""
+    return bool(phrase) and not set(phrase.lower().split()) <= STOP_WORDS
 
 
 def _compared(text: str) -> tuple[str, ...]:
@@ -107,10 +124,16 @@ def _completed(a: str, b: str) -> tuple[str, str]:
 
 
 def _focus(text: str) -> str:
-    """Return the text, or of a long one the sentences that ask, where there are any."""
+    """Return the text, or of a long one the sentences that ask for something, if there are any."""
     if len(text) <= LONG:
         return text
-    asking = [text[start:end] for start, end in sentences(text) if text[end - 1] == "?"]
+    parts = [text[start:end] for start, end in sentences(text)]
+    edges = {0, *range(len(parts) - _CLOSING, len(parts))}
+    asking = [
+        part
+        for place, part in enumerate(parts)
+        if part.endswith("?") and (place in edges or _PERSONAL.search(part))
+    ]
     return " ".join(asking)[-LONG:] if asking else text
 
 

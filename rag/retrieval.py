@@ -124,7 +124,7 @@ def _retrieve(user: User, query: str, top_k: int, narrowing: Narrowing) -> Retri
         state = _state(user.organization_id)
         search = Search(user=user, state=state, scope=scope, phrases=question.phrases)
         with counting() as embedded:
-            rankings = [search.ranking(subject) for subject in question.subjects]
+            rankings = [search.ranking(subject) for subject in question.searches]
             passages = choose(rankings, top_k=top_k, from_several=question.kind == "list")
             passages = with_leads(passages, user)
         found = Retrieval(

@@ -4,6 +4,9 @@ import re
 import threading
 from functools import lru_cache
 
+from rag.near_words import near_stems
+from rag.words import stem
+
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _WORD = re.compile(r"[^\W\d_]+")
 # In a shorter word, one slip makes another word too often.
@@ -16,10 +19,18 @@ _local = threading.local()  # a Snowball stemmer keeps state, so threads must no
 
 
 @lru_cache(maxsize=256)
+def is_no_slip(word: str) -> bool:
+    """Tell whether it is a word of English, which the documents need not have.
+
+    "Cost" where only "most" is written is no slip of the keyboard.
+    """
+    return bool(near_stems(stem(word)))
+
+
 def one_edit_away(word: str) -> dict[str, str]:
     """Return words one letter added, lost, changed or swapped away, by their Porter stems.
 
-    The stems are those of the index of words.
+    The stems are those of the index of words. The first letter is hardly ever the wrong one.
     """
     if not SHORTEST <= len(word) <= _LONGEST:
         return {}
@@ -32,7 +43,7 @@ def one_edit_away(word: str) -> dict[str, str]:
     ]
     found: dict[str, str] = {}
     for edit in edits:
-        if edit != word:
+        if edit != word and (edit[:1] == word[0] or edit[:2] == word[1::-1]):
             found.setdefault(_porter(edit), edit)
     return found
 

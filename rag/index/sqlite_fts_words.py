@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import threading
 import time
 import uuid
@@ -12,7 +13,7 @@ from django.db import connection
 
 from documents.models import DocumentChunk
 from rag.index.scope import Scope
-from rag.spelling import MOST_MISSPELT, one_edit_away
+from rag.spelling import MOST_MISSPELT, is_no_slip, one_edit_away
 
 # Up to so many chunks a word is counted; beyond, it is common.
 MOST_COUNTED = 8_000
@@ -25,6 +26,7 @@ _ORDINARY = 500
 _MOST_EDITS = 12  # corrections that are looked at, and chunks of the scope that are counted for one
 _SCOPE_COUNT = 20
 _READ = 100
+_WORD = re.compile(r"[^\W\d_]+")
 
 
 class Frequencies:
@@ -78,7 +80,7 @@ class Frequencies:
 def corrections(
     table: str, words: Sequence[str], counts: Mapping[str, int], within: Scope
 ) -> dict[str, str]:
-    """Return what misspelt words may have been, by word.
+    """Return what misspelt words may have been, by word: words that the scope has just like that.
 
     SECURITY: what counts is whether the scope holds a word. A word that others' documents alone
     hold is as unknown as one that nobody's do, and nothing is corrected to it. Only words that the
@@ -91,9 +93,11 @@ def corrections(
     if len(unknown) > MOST_MISSPELT:
         return found
     for word in unknown:
+        if is_no_slip(word):
+            continue
         edits = one_edit_away(word)
         known = [edits[stem] for stem in _existing(table, list(edits))][:_MOST_EDITS]
-        held = {edit: _in_scope(table, edit, column, allowed, most=_SCOPE_COUNT) for edit in known}
+        held = {edit: _written(table, edit, column, allowed, most=_SCOPE_COUNT) for edit in known}
         if best := max(held.values(), default=0):
             found[word] = min(edit for edit, count in held.items() if count == best)
     return found
@@ -122,6 +126,25 @@ def _in_scope(table: str, word: str, column: str, allowed: Set[object], *, most:
         while found < most and (rows := cursor.fetchmany(_READ)):
             found += sum(value in allowed for (value,) in rows)
     return min(found, most)
+
+
+def _written(table: str, word: str, column: str, allowed: Set[object], *, most: int) -> int:
+    """Count the rows of the scope, of the first that have its stem, that have the word itself."""
+    keys: list[int] = []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {column}, rowid FROM {table} WHERE {table} MATCH %s LIMIT %s",  # noqa: S608  # nosec B608
+            [f'"{word}"', MOST_COUNTED],
+        )
+        while len(keys) < most and (rows := cursor.fetchmany(_READ)):
+            keys += [key for value, key in rows if value in allowed]
+        cursor.execute(
+            f"SELECT title, heading, text FROM {table} "  # noqa: S608  # nosec B608
+            "WHERE rowid IN (SELECT value FROM json_each(%s))",
+            [json.dumps(keys[:most])],
+        )
+        texts = (" ".join(row).lower() for row in cursor.fetchall())
+        return sum(word in _WORD.findall(text) for text in texts)
 
 
 def _existing(table: str, stems: Sequence[str]) -> list[str]:

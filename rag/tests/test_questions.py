@@ -69,9 +69,10 @@ def test_an_ordinary_question_gets_the_usual_passages():
         ("compare leave in France with in Spain", ("leave in France", "leave in Spain")),
     ],
 )
-def test_a_comparison_is_searched_for_both_sides_each_with_what_they_share(text, sides):
+def test_a_comparison_is_searched_whole_and_for_each_side_with_what_they_share(text, sides):
     question = understand(text)
     assert (question.kind, question.subjects) == ("comparison", sides)
+    assert question.searches == (text, *sides)
 
 
 @pytest.mark.parametrize("text", ["How do I compare two branches?", "Is it safe and fast?"])
@@ -85,6 +86,19 @@ def test_of_a_long_text_the_sentences_that_ask_are_searched():
     assert question.subjects == ("How many days may I work from abroad?",)
     assert understand(story).subjects == (story,)
     assert len(story) > LONG
+
+
+def test_a_figure_of_speech_in_a_long_text_is_not_what_it_asks():
+    argument = "Cities grow, and so does the noise in them. " * 8
+    text = f"{argument}Who would pay for that? {argument}"
+    assert understand(text).subjects == (text,)
+    assert understand(f"{text} What does it cost? Thanks!").subjects == ("What does it cost?",)
+
+
+def test_quotation_marks_ask_for_words_only_where_they_tell_something():
+    assert understand('Why is there no "with" statement?').phrases == ()
+    assert understand('Who said "with honours"?').phrases == ("with honours",)
+    assert understand('They call it "progress". ' * 40).phrases == ()
 
 
 def test_a_phrase_that_nothing_holds_is_named():

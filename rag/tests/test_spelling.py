@@ -48,6 +48,25 @@ def test_a_word_that_the_documents_hold_is_never_corrected(owner):
 
 
 @pytest.mark.django_db
+def test_a_word_of_english_is_no_slip(owner):
+    published(owner, "Most of the heath is open; the basket is for everybody.")
+    assert corrections(owner, "cost death") == {}
+
+
+@pytest.mark.django_db
+def test_only_a_word_that_is_written_like_that_is_offered(owner):
+    published(owner, "The costs are covered by the government; others were governing.")
+    assert corrections(owner, "goverment") == {"goverment": "government"}
+    published(owner, "Metamorphosis of insects.")
+    assert corrections(owner, "metamorphosing") == {}
+
+
+def test_the_first_letter_is_hardly_ever_the_wrong_one():
+    assert "basket" not in one_edit_away("gasket")
+    assert "budget" in one_edit_away("ubdget")
+
+
+@pytest.mark.django_db
 def test_only_words_of_documents_that_the_person_may_read_are_offered(owner, colleague, outsider):
     published(owner, "The zeppelin project is secret.")
     published(outsider, "Our budget is secret.")

@@ -25,12 +25,14 @@ class Match:
     """What of a question one text holds; each share is of the weight of the question's words.
 
     Attributes:
+        title: what the title and heading alone hold.
         sentence: what the best single sentence holds under its title.
         pairs: neighbours in the question that are neighbours in the text.
         missing: weight of the weightiest word that is missing, as a share of the weightiest.
         held: for each word how much of a match there is, from 0 to 1, the title counted.
     """
 
+    title: float
     sentence: float
     pairs: float
     missing: float
@@ -74,7 +76,8 @@ class QuestionWords:
         """Compare a text, under its title and heading, with the question."""
         in_title = [0.0] * len(self.stems)
         self._collect(title, in_title)
-        best, pairs, sentence = list(in_title), set[int](), 0.0
+        best, pairs, of_title = list(in_title), set[int](), self.share(in_title)
+        sentence = of_title
         if self._has_values:
             text = normalized(text)
         for part in _SENTENCE_END.split(text):
@@ -84,7 +87,8 @@ class QuestionWords:
                 best = [max(pair) for pair in zip(best, own, strict=True)]
         missing = (w for w, held in zip(self.weights, best, strict=True) if held < _EXACT)
         return Match(
-            sentence=max(sentence, self.share(in_title)),
+            title=of_title,
+            sentence=sentence,
             pairs=self._share_of_pairs(pairs),
             missing=max(missing, default=0.0) / max(self.weights, default=1.0),
             held=tuple(best),

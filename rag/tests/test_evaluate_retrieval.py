@@ -233,3 +233,10 @@ def test_floors_of_times_and_costs_are_ceilings():
 def test_percentiles_of_one_and_of_many():
     assert percentiles([4.0]) == {"p50_ms": 4.0, "p95_ms": 4.0}
     assert percentiles(range(101)) == {"p50_ms": 50, "p95_ms": 95}
+
+
+def test_a_question_longer_than_can_be_asked_is_cut(folder, settings):
+    settings.MAX_QUERY_CHARACTERS = 30
+    question = json.dumps({"id": "1", "text": "annual leave days " + "and more " * 30})
+    (folder / "queries.jsonl").write_text(question)
+    assert "1 questions" in evaluate(folder)

@@ -67,6 +67,26 @@ def test_the_title_counts_as_said():
     assert under > alone
 
 
+def test_a_document_that_is_about_it_is_better_than_one_that_mentions_it():
+    question = QuestionWords("parental leave", rarity={})
+    about, mentions = rerank(
+        question,
+        [
+            candidate("Parental leave is paid.", above="Parental leave"),
+            candidate("Parental leave is paid.", above="Benefits"),
+        ],
+    )
+    assert about > mentions
+
+
+def test_of_a_whole_paragraph_single_words_tell_little():
+    words = " ".join(f"word{n}" for n in range(48))
+    [row] = features(QuestionWords(words, rarity={}), [candidate(words, above="Title")])
+    facts = dict(zip(FEATURES, row, strict=True))
+    assert round(facts["sentence"], 2) == 0.25
+    assert facts["cosine"] == 0.5
+
+
 def test_the_chunk_beside_it_helps_a_chunk():
     document = uuid.uuid4()
     question = QuestionWords("parental leave germany", rarity={})

@@ -224,4 +224,9 @@ def _lease_end() -> datetime.datetime:
 
 
 def _held(leases: Iterable[Lease]) -> DocumentQuerySet:
-    return Document.objects.filter(lease_token__in=[lease.token for lease in leases])
+    """Return what the leases are still good for: a suspension ends them like a later worker does.
+
+    When it is lifted, the documents are taken up again once their time has run out.
+    """
+    tokens = [lease.token for lease in leases]
+    return Document.objects.in_service().filter(lease_token__in=tokens)

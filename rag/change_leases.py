@@ -20,7 +20,7 @@ TOO_MANY_ATTEMPTS = f"It stopped the process that worked on it {MAX_ATTEMPTS} ti
 
 
 class LeaseLost(Exception):
-    """The change was cancelled, or another runner took it over."""
+    """The change was cancelled, its organization suspended, or another runner took it over."""
 
 
 class ChangeLease:
@@ -58,13 +58,14 @@ class ChangeLease:
             LeaseLost: nothing may be written.
         """
         OrganizationIndex.objects.select_for_update().filter(pk=self._organization_id).first()
-        change = self._held().select_for_update().first()
+        change = self._held().select_for_update(of=("self",)).first()
         if change is None:
             raise LeaseLost
         return change
 
     def _held(self) -> ModelChangeQuerySet:
-        return ModelChange.objects.open().filter(pk=self.change_id, lease_token=self._token)
+        held = ModelChange.objects.filter(pk=self.change_id, lease_token=self._token)
+        return held.open().in_service()
 
     def _renew(self) -> None:
         try:
@@ -85,7 +86,7 @@ def claim(change_id: int) -> ChangeLease | None:
         change = ModelChange.objects.filter(pk=change_id).first()
         if change is None:
             return None
-        free = ModelChange.objects.open().free(now).filter(pk=change_id)
+        free = ModelChange.objects.open().in_service().free(now).filter(pk=change_id)
         gave_up = free.filter(attempts__gte=MAX_ATTEMPTS).update(
             status=ModelChange.Status.FAILED, error=TOO_MANY_ATTEMPTS
         )

@@ -48,6 +48,11 @@ class IndexRunQuerySet(QuerySet["IndexRun"]):
         """Return those that came to a result."""
         return self.filter(status=self.model.Status.FINISHED)
 
+    def to_resume(self) -> IndexRunQuerySet:
+        """Return those that a suspension stopped and that may go on, for it is lifted."""
+        paused = self.filter(status=self.model.Status.PAUSED)
+        return paused.filter(organization__suspended_at__isnull=True)
+
 
 class ModelChangeQuerySet(QuerySet["ModelChange"]):
     """Changes of the embedding model."""
@@ -57,6 +62,10 @@ class ModelChangeQuerySet(QuerySet["ModelChange"]):
         status = self.model.Status
         return self.filter(status__in=[status.BUILDING, status.READY])
 
+    def in_service(self) -> ModelChangeQuerySet:
+        """Return those whose organization is not suspended: the others rest with it."""
+        return self.filter(organization__suspended_at__isnull=True)
+
     def free(self, now: datetime.datetime) -> ModelChangeQuerySet:
         """Return those that nobody works on."""
         return self.filter(Q(lease_expires_at__isnull=True) | Q(lease_expires_at__lte=now))
@@ -64,8 +73,10 @@ class ModelChangeQuerySet(QuerySet["ModelChange"]):
     def waiting(self, now: datetime.datetime) -> ModelChangeQuerySet:
         """Return those that a worker should go on with."""
         status = self.model.Status
-        return self.free(now).filter(
-            Q(status=status.BUILDING) | Q(status=status.READY, switch_when_ready=True)
+        return (
+            self.in_service()
+            .free(now)
+            .filter(Q(status=status.BUILDING) | Q(status=status.READY, switch_when_ready=True))
         )
 
 

@@ -19,9 +19,8 @@ from rag.embedding.registry import use_threads
 from rag.index.registry import get_vector_index
 from rag.index.versions import prune_changes
 from rag.ingestion import ingest_waiting
-from rag.models import IndexRun
 from rag.services import organization_removal
-from rag.services.index import check_every_index, perform
+from rag.services.index import check_every_index, perform_queued, resume_paused_runs
 from rag.services.model_change import ring_for_model_changes
 from rag.services.model_change_run import run_change
 from rag.services.titles import write_title
@@ -65,11 +64,9 @@ def title_conversation(conversation_id: str) -> None:
 def run_on_index(run_id: int) -> None:
     """Check, repair or rebuild an index, as the run says."""
     use_threads(settings.EMBEDDING_THREADS or os.cpu_count() or 1)
-    run = IndexRun.objects.filter(pk=run_id, status=IndexRun.Status.QUEUED).first()
-    if run is not None:
-        perform(run)
-        if run.organization_id is not None:
-            get_vector_index().forget(run.organization_id)
+    run = perform_queued(run_id)
+    if run is not None and run.organization_id is not None:
+        get_vector_index().forget(run.organization_id)
 
 
 def check_indexes() -> None:
@@ -92,6 +89,7 @@ def sweep() -> None:
     """Pick up what was left: abandoned documents, deleted files, stale snapshots, old changes."""
     ring()
     ring_for_model_changes()
+    resume_paused_runs()
     remove_deleted_files()
     budgets.delete_expired()
     for organization_id in organization_removal.abandoned_removals():

@@ -27,6 +27,10 @@ class FaultPoint(StrEnum):
     DELETE_COMMITTED = "delete.committed"  # the files are still there
     REMOVAL_CLAIMED = "removal.claimed"  # of files: the journal's entries are taken
     REMOVAL_FILE_GONE = "removal.file_gone"  # its entry is still there
+    ORGANIZATION_DOCUMENTS_GONE = "organization.documents_gone"  # files and indexes are there
+    ORGANIZATION_INDEXES_GONE = "organization.indexes_gone"  # people and conversations are there
+    ORGANIZATION_ROWS_GONE = "organization.rows_gone"  # inside the transaction
+    ORGANIZATION_DELETED = "organization.deleted"
     SNAPSHOT_INDEX_WRITTEN = "snapshot.index_written"  # no manifest names it
     SNAPSHOT_MANIFEST_WRITTEN = "snapshot.manifest_written"  # beside the old one
     SNAPSHOT_RENAMED = "snapshot.renamed"  # older files are still there

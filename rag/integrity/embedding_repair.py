@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 
 from accounts.models import Organization
 from documents.models import Document, DocumentChunk
+from knowledge.lib.errors import Conflict
 from rag import ledger
 from rag.chunk_vectors import Embedded
 from rag.embedding.counting import counting
@@ -20,6 +21,13 @@ from rag.models import ChunkEmbedding, OrganizationIndex, UsageRecord
 from rag.reembedding import embed_chunks
 
 _EMBED_SIZE = 256  # chunks embedded in one call
+
+
+class AtRest(Conflict):
+    """The organization is suspended, and nothing is embedded for it."""
+
+    def __init__(self) -> None:
+        super().__init__("The organization is suspended. Lift the suspension first.")
 
 
 def delete_orphaned(organization: Organization) -> None:
@@ -73,9 +81,14 @@ def _embed_again(organization_id: uuid.UUID, model: str, chunk_ids: Sequence[int
 
     The model works outside of any transaction. A chunk that went meanwhile, or whose text is
     another one by then, is left out, and so are all of them when the index's model was changed.
+
+    Raises:
+        AtRest: the organization is suspended; what was done stays.
     """
     done = 0
     for first in range(0, len(chunk_ids), _EMBED_SIZE):
+        if Organization.objects.suspended().filter(pk=organization_id).exists():
+            raise AtRest
         chunks = list(
             DocumentChunk.objects.filter(pk__in=chunk_ids[first : first + _EMBED_SIZE])
             .select_related("document")

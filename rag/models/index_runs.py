@@ -23,6 +23,7 @@ class IndexRun(models.Model):
     class Status(models.TextChoices):
         QUEUED = "queued", "Waiting for a worker"
         RUNNING = "running", "Running"
+        PAUSED = "paused", "Waiting until the suspension is lifted"
         FINISHED = "finished", "Finished"
         FAILED = "failed", "Failed"
 

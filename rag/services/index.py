@@ -4,6 +4,7 @@ The work itself is in `rag.integrity`; this decides who may ask for it, and wher
 for the command line, in a worker for everybody else.
 """
 
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
@@ -19,6 +20,7 @@ from rag.index.base import IndexHealth
 from rag.index.registry import get_lexical_index, get_vector_index
 from rag.index.versions import get_state, record_rebuild
 from rag.integrity.check import check
+from rag.integrity.embedding_repair import AtRest
 from rag.integrity.faults import Finding
 from rag.integrity.repair import repair
 from rag.integrity.report import Report, finding_as_json
@@ -74,12 +76,44 @@ def run_now(*, organization: Organization | None, action: str) -> IndexRun:
     return run
 
 
+def perform_queued(run_id: int) -> IndexRun | None:
+    """Do what a run is for that waits for a worker; None where another has it, or it is gone.
+
+    That of a suspended organization is put aside, and goes on when the suspension is lifted.
+    """
+    run = IndexRun.objects.filter(pk=run_id).select_related("organization").first()
+    waiting = IndexRun.objects.filter(pk=run_id, status=IndexRun.Status.QUEUED)
+    if run is None:
+        return None
+    if run.organization is not None and run.organization.is_suspended:
+        waiting.update(status=IndexRun.Status.PAUSED)
+        return None
+    if not waiting.update(status=IndexRun.Status.RUNNING):
+        return None
+    with suppress(AtRest):  # it is put aside already
+        perform(run)
+    return run
+
+
+def resume_paused_runs() -> None:
+    """Queue the runs again that a suspension had stopped, once each."""
+    for key in IndexRun.objects.to_resume().values_list("pk", flat=True):
+        now = timezone.now()
+        paused = IndexRun.objects.filter(pk=key, status=IndexRun.Status.PAUSED)
+        if paused.update(status=IndexRun.Status.QUEUED, requested_at=now, started_at=None):
+            async_task(TASK, key)
+
+
 def perform(run: IndexRun) -> None:
     """Do what the run is for, and record what was found; a failure is recorded and raised."""
     run.status, run.started_at = IndexRun.Status.RUNNING, timezone.now()
     run.save(update_fields=["status", "started_at"])
     try:
         found, report = _ACTIONS[Action(run.action)](run.organization)
+    except AtRest:
+        run.status = IndexRun.Status.PAUSED
+        run.save(update_fields=["status"])
+        raise
     except Exception as error:
         run.status, run.finished_at = IndexRun.Status.FAILED, timezone.now()
         run.error_message = f"It stopped with {type(error).__name__}; the log says more."
@@ -97,9 +131,10 @@ def perform(run: IndexRun) -> None:
 
 
 def check_every_index() -> None:
-    """Check each organization, and what belongs to none of several, and record it."""
-    organizations: list[Organization | None] = list(Organization.objects.all())
-    for organization in [*organizations, *([None] if len(organizations) > 1 else [])]:
+    """Check each organization that is in service, and what belongs to none of several."""
+    every: list[Organization | None] = list(Organization.objects.all())
+    in_service = [one for one in every if one is not None and not one.is_suspended]
+    for organization in [*in_service, *([None] if len(every) > 1 else [])]:
         run_now(organization=organization, action=Action.CHECK)
         if organization is not None:
             get_vector_index().forget(organization.pk)

@@ -18,6 +18,7 @@ from accounts.models import AuditEvent, Organization, Team, User
 from documents.file_check import files_known_of
 from documents.services import delete_all_of
 from knowledge.lib.errors import Conflict
+from knowledge.lib.faults import FaultPoint, passing
 from rag.index.registry import get_lexical_index, get_vector_index
 from rag.models import Conversation
 
@@ -58,15 +59,18 @@ def remove_organization(*, organization_id: uuid.UUID) -> Removal | None:
 
     sign_of_life()
     documents = delete_all_of(organization_id=organization_id, sign_of_life=sign_of_life)
+    passing(FaultPoint.ORGANIZATION_DOCUMENTS_GONE)
     for name in files_known_of(organization_id):
         default_storage.delete(name)
     get_lexical_index().discard(organization_id)
     get_vector_index().discard(organization_id)
+    passing(FaultPoint.ORGANIZATION_INDEXES_GONE)
     conversations = _delete_conversations(organization_id)
     sign_of_life()
     with transaction.atomic():
         people = _delete_people(organization_id)
         Organization.objects.filter(pk=organization_id).delete()
+        passing(FaultPoint.ORGANIZATION_ROWS_GONE)
         left = leftovers(organization_id)
         if any(left.values()):
             logger.error("organization not deleted", extra={"left": left})
@@ -80,6 +84,7 @@ def remove_organization(*, organization_id: uuid.UUID) -> Removal | None:
                 **vars(removal),
                 left=0,
             )
+    passing(FaultPoint.ORGANIZATION_DELETED)
     return removal
 
 
@@ -125,6 +130,9 @@ def _delete_conversations(organization_id: uuid.UUID) -> int:
 def _delete_people(organization_id: uuid.UUID) -> int:
     people = User.objects.filter(organization_id=organization_id)
     keys = {str(key) for key in people.values_list("pk", flat=True)}
+    # Failures to sign in are counted by email, for whoever has or had it.
+    attempts = apps.get_model("axes", "AccessAttempt")._default_manager
+    attempts.filter(username__in=people.values_list("email", flat=True)).delete()
     tokens = apps.get_model("token_blacklist", "OutstandingToken")._default_manager
     tokens.filter(user__in=people).delete()
     ended = [

@@ -41,8 +41,11 @@ def write_title(*, conversation_id: uuid.UUID) -> None:
     SECURITY: the model sees the person's own question and no passage, so that nothing of a document
     stays in the title when the document is deleted or unshared.
     """
-    conversation = Conversation.objects.select_related("user").filter(pk=conversation_id).first()
+    found = Conversation.objects.select_related("user__organization")
+    conversation = found.filter(pk=conversation_id).first()
     if conversation is None or conversation.user.organization_id is None:
+        return
+    if not conversation.user.is_in_service:
         return
     question = conversation.messages.filter(role=Message.Role.USER).order_by("created_at").first()
     if question is None or conversation.title != title_from(question.content):

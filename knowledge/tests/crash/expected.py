@@ -41,6 +41,8 @@ PEOPLE = {
 }
 ADMINS = {person.organization: person.email for person in PEOPLE.values() if person.is_admin}
 TEAM_OF = "Acme"
+# A third organization, of the lives in which one is deleted.
+DOOMED = "Doomed"
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,9 @@ from datetime import timedelta
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
+from django.apps import apps
 from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
@@ -18,13 +20,16 @@ from django.utils.module_loading import import_string
 from django_q.models import OrmQ
 from django_q.signing import SignedPackage
 
+from accounts.audit.verification import verify
 from accounts.models import Membership, Organization, Team, User
+from accounts.services import request_removal
 from documents import services, versions
 from documents.models import Document, FileDeletion
 from knowledge.lib import faults
 from knowledge.tests.crash import invariants
 from knowledge.tests.crash.expected import (
     ADMINS,
+    DOOMED,
     OTHER_MODEL,
     PASSWORD,
     PEOPLE,
@@ -39,6 +44,7 @@ from rag.llm.base import ChatDelta, ChatRequest
 from rag.llm.extractive import ExtractiveModel
 from rag.models import Message, ModelChange
 from rag.services.model_change import start_change
+from rag.services.organization_removal import leftovers
 from rag.services.turns import run_turn, start_turn
 
 _PAST = timedelta(days=1)
@@ -215,6 +221,39 @@ def change_model(organization: str, model: str) -> None:
     start_change(organization=Organization.objects.get(name=organization), model=model, actor=None)
 
 
+def make_doomed() -> None:
+    """Make a third organization with something of everything, which nobody will miss."""
+    doomed = Organization.objects.create(name=DOOMED)
+    for email, role in (("admin@doomed.test", "admin"), ("user@doomed.test", "user")):
+        user = User.objects.create_user(email, PASSWORD, organization=doomed, role=role)
+        for number in range(3):
+            text = f"The {DOOMED} handbook of {role}s says number {number}.".encode()
+            services.upload_document(
+                owner=user,
+                file=BytesIO(text),
+                filename=f"{role}-{number}.txt",
+                visibility="organization",
+            )
+    work()
+    ask("user@doomed.test", "What does the handbook of users say?")
+    work()
+    Client().post("/login", {"email": "user@doomed.test", "password": "wrong"})
+    request_removal(organization=doomed)
+
+
+def what_is_left(key: str) -> dict[str, int]:
+    """Return what there is of an organization beside its trail, which must be whole."""
+    assert verify(UUID(key)).is_whole
+    left = leftovers(UUID(key))
+    attempts = apps.get_model("axes", "AccessAttempt").objects
+    left["failures to sign in"] = attempts.filter(username__endswith="@doomed.test").count()
+    return {place: count for place, count in left.items() if count}
+
+
+def key_of(organization: str) -> str:
+    return str(Organization.objects.get(name=organization).pk)
+
+
 def keep_pictures() -> None:
     """Leave a file for each document where pictures of its pages are kept."""
     for key in Document.objects.values_list("pk", flat=True):
@@ -265,6 +304,9 @@ def let_time_pass() -> None:
     Document.objects.filter(lease_expires_at__isnull=False).update(lease_expires_at=past)
     Document.objects.filter(next_attempt_at__isnull=False).update(next_attempt_at=past)
     FileDeletion.objects.update(not_before=past)
+    Organization.objects.filter(removal_requested_at__isnull=False).update(
+        removal_requested_at=past, removal_seen_at=past
+    )
     ModelChange.objects.filter(lease_expires_at__isnull=False).update(lease_expires_at=past)
     ModelChange.objects.filter(queued_at__isnull=False).update(queued_at=past)
     Message.objects.filter(claimed_at__isnull=False).update(claimed_at=past)

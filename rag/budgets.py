@@ -7,6 +7,7 @@ within every limit. So the limits hold however many are asked at once, and whate
 import datetime
 import uuid
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
 from django.conf import settings
@@ -16,7 +17,8 @@ from django.utils import timezone
 
 from accounts.models import Organization, User
 from knowledge.lib.errors import TooManyRequests
-from rag.models import Budget, DailyUsage, Reservation
+from rag import ledger
+from rag.models import Budget, DailyUsage, Reservation, UsageRecord
 from rag.prices import billionths
 from rag.standing import Standing, lower
 
@@ -76,21 +78,33 @@ def require_room(*, user: User, tokens: int, cost: Decimal) -> None:
     _require(_standings(user, applicable(user), now), tokens, billionths(cost), now)
 
 
-def reserve(*, key: uuid.UUID, user: User, tokens: int, cost: Decimal) -> None:
-    """Hold what a call may use at most, until `release`; nothing where no budget has a limit.
+@dataclass(frozen=True)
+class Estimate:
+    """What a call is taken to have used, should its process die before it can say."""
 
-    One short transaction, in which nobody else of the organization reserves or settles.
+    feature: str
+    model: str
+    prompt_tokens: int
+    completion_tokens: int
+
+
+def reserve(*, key: uuid.UUID, user: User, tokens: int, cost: Decimal, estimate: Estimate) -> None:
+    """Hold what a call may use at most, until `release`.
+
+    One short transaction; where a budget has a limit, nobody else of the organization reserves or
+    settles in it.
 
     Raises:
         BudgetExceeded: a limit would be passed; nothing is held.
     """
-    budgets = [b for b in applicable(user) if _has_limit(b)]
-    if not budgets or user.organization_id is None:
+    if user.organization_id is None:
         return
+    budgets = [b for b in applicable(user) if _has_limit(b)]
     with transaction.atomic():
-        lock(user.organization_id)
         now = timezone.now()
-        _require(_standings(user, budgets, now), tokens, billionths(cost), now)
+        if budgets:
+            lock(user.organization_id)
+            _require(_standings(user, budgets, now), tokens, billionths(cost), now)
         Reservation.objects.create(
             id=key,
             organization_id=user.organization_id,
@@ -99,6 +113,7 @@ def reserve(*, key: uuid.UUID, user: User, tokens: int, cost: Decimal) -> None:
             cost=billionths(cost),
             created_at=now,
             expires_at=now + settings.TURN_ABANDONED_AFTER,
+            **vars(estimate),
         )
 
 
@@ -111,10 +126,31 @@ def release(keys: Iterable[uuid.UUID]) -> None:
     held.delete()
 
 
-def delete_expired() -> int:
-    """Delete what died with its process; it counts no more already."""
-    deleted, _ = Reservation.objects.filter(expires_at__lte=timezone.now()).delete()
-    return deleted
+def settle_expired() -> int:
+    """Write what died with its process into the ledger, at its estimate; return how many."""
+    expired = Reservation.objects.filter(expires_at__lte=timezone.now())
+    settled = 0
+    for organization_id in sorted(set(expired.values_list("organization_id", flat=True))):
+        with transaction.atomic():
+            lock(organization_id)
+            rows = list(expired.filter(organization_id=organization_id))
+            ledger.write([_lost(row) for row in rows])
+            Reservation.objects.filter(pk__in=[row.pk for row in rows]).delete()
+            settled += len(rows)
+    return settled
+
+
+def _lost(row: Reservation) -> ledger.Entry:
+    return ledger.Entry(
+        organization_id=row.organization_id,
+        user_id=row.user_id,
+        feature=row.feature,
+        model=row.model,
+        outcome=UsageRecord.Outcome.LOST,
+        prompt_tokens=row.prompt_tokens,
+        completion_tokens=row.completion_tokens,
+        begun_at=row.created_at,
+    )
 
 
 def lock(organization_id: uuid.UUID) -> None:

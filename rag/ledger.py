@@ -100,13 +100,12 @@ def _row(entry: Entry, prices: PriceTable, now: datetime.datetime) -> UsageRecor
 def _add_to_totals(rows: Sequence[UsageRecord], day: datetime.date) -> None:
     totals: defaultdict[tuple[uuid.UUID, uuid.UUID], list[int]] = defaultdict(lambda: [0, 0])
     for row in rows:
-        if row.feature not in UsageRecord.OF_LANGUAGE_MODELS:
-            continue
+        generated = row.feature in UsageRecord.OF_LANGUAGE_MODELS
         # The organization first: everybody takes the locks of these rows in one order.
         for holder in (row.organization_id, row.user_id):
             if holder is not None:
                 total = totals[row.organization_id, holder]
-                total[0] += row.prompt_tokens + row.completion_tokens
+                total[0] += row.prompt_tokens + row.completion_tokens if generated else 0
                 total[1] += billionths(row.cost)
     for (organization_id, holder), (tokens, cost) in totals.items():
         if tokens or cost:

@@ -91,7 +91,7 @@ def sweep() -> None:
     ring_for_model_changes()
     resume_paused_runs()
     remove_deleted_files()
-    budgets.delete_expired()
+    budgets.settle_expired()
     for organization_id in organization_removal.abandoned_removals():
         async_task(settings.ORGANIZATION_REMOVAL_TASK, str(organization_id))
     for organization_id in Organization.objects.values_list("pk", flat=True):

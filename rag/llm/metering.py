@@ -80,8 +80,12 @@ class MeteredCall:
         nothing_was_done = self.outcome == "failed" and not self.text
         if nothing_was_done or not self.model.generates:
             return TokenUsage()
-        prompt = sum(len(message.content) for message in self.request.messages)
-        return TokenUsage(_estimate(prompt), _estimate(len(self.text)))
+        return TokenUsage(self.estimated_prompt_tokens, _estimate(len(self.text)))
+
+    @property
+    def estimated_prompt_tokens(self) -> int:
+        """What its prompt comes to, by a usual figure."""
+        return _estimate(sum(len(message.content) for message in self.request.messages))
 
     @property
     def most(self) -> TokenUsage:

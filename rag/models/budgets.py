@@ -119,7 +119,8 @@ class Budget(models.Model):
 class Reservation(models.Model):
     """What one running call may cost at most, until its real usage is in the ledger.
 
-    One whose process died counts no more when it has expired.
+    One whose process died counts no more when it has expired; the sweeper then writes its
+    estimate into the ledger, since a server may well have worked for it.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -127,6 +128,10 @@ class Reservation(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     tokens = models.PositiveBigIntegerField()
     cost = models.PositiveBigIntegerField(help_text="In billionths.")
+    feature = models.CharField(max_length=20, blank=True)
+    model = models.CharField(max_length=100, blank=True)
+    prompt_tokens = models.PositiveIntegerField(default=0, help_text="As estimated.")
+    completion_tokens = models.PositiveIntegerField(default=0, help_text="As estimated.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     expires_at = models.DateTimeField()
 

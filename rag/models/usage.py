@@ -30,6 +30,7 @@ class UsageRecord(models.Model):
         COMPLETED = "completed", "Complete"
         STOPPED = "stopped", "Stopped"
         FAILED = "failed", "Failed"
+        LOST = "lost", "Cut off with its process; estimated"
 
     class Feature(models.TextChoices):
         CHAT = "chat", "Answers"
@@ -41,7 +42,7 @@ class UsageRecord(models.Model):
         EMBED_DOCUMENT = "embed_document", "Documents, embedded"
         EMBED_AGAIN = "embed_again", "Documents, embedded for another model"
 
-    # What language models do. Embedding is in the ledger too, and counts for no budget.
+    # What language models do. Of embedding, budgets count the cost alone, where it has a price.
     OF_LANGUAGE_MODELS: ClassVar = (Feature.CHAT, Feature.CONDENSE, Feature.TITLE, Feature.JUDGE)
 
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE)
@@ -77,7 +78,7 @@ class UsageRecord(models.Model):
 
 
 class DailyUsage(models.Model):
-    """What language models cost one person, or one organization, on one day.
+    """What models cost one person, or one organization, on one day.
 
     It is written in the transaction of the ledger's rows, so that a budget is checked without
     adding up a month. Whole billionths of the currency: every database adds those up exactly.
@@ -86,8 +87,8 @@ class DailyUsage(models.Model):
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
     holder = models.UUIDField(help_text="Key of the person or of the organization.")
     day = models.DateField(help_text="In the time zone of the installation.")
-    tokens = models.PositiveBigIntegerField(default=0)
-    cost = models.PositiveBigIntegerField(default=0, help_text="In billionths.")
+    tokens = models.PositiveBigIntegerField(default=0, help_text="Of language models.")
+    cost = models.PositiveBigIntegerField(default=0, help_text="In billionths; embedding too.")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["holder", "day"], name="daily_usage_unique")]

@@ -60,4 +60,10 @@ def _reserve(user: User, call: MeteredCall) -> None:
         user=user,
         tokens=most.prompt_tokens + most.completion_tokens,
         cost=price.cost(prompt=most.prompt_tokens, completion=most.completion_tokens),
+        estimate=budgets.Estimate(
+            feature=call.feature,
+            model=call.model.name,
+            prompt_tokens=call.estimated_prompt_tokens,
+            completion_tokens=most.completion_tokens,
+        ),
     )

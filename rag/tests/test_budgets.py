@@ -6,9 +6,12 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from decimal import Decimal
+from functools import partial
+from importlib import import_module
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.apps import apps
 from django.db import connection
 from django.db.models import Sum
 from django.utils import timezone
@@ -17,11 +20,11 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from rag import budgets, ledger
-from rag.budgets import BudgetExceeded
+from rag.budgets import BudgetExceeded, Estimate
 from rag.ledger import Entry
 from rag.llm import registry
 from rag.llm.base import ModelUnavailable, TokenUsage
-from rag.models import Budget, DailyUsage, Message, Reservation, UsageRecord
+from rag.models import Budget, DailyUsage, Message, ModelPrice, Reservation, UsageRecord
 from rag.prices import billionths
 from rag.services.turns import run_turn, start_turn, stream_turn
 from rag.tasks import sweep
@@ -32,6 +35,7 @@ from rag.tests.model_server import ModelServer, answering
 QUESTION = "How many days of paid leave does every employee have?"
 LEAVE = "Every employee has 30 days of paid leave a year."
 ANSWER = "Every employee has 30 days of paid leave [1]."
+ESTIMATE = Estimate("chat", "m", prompt_tokens=1, completion_tokens=1)
 
 
 def limited(organization, *, applies_to="organization", period="day", **amounts) -> Budget:
@@ -120,9 +124,11 @@ def test_the_money_of_a_budget_is_held_too(owner, handbook, model, organization,
 
 def test_what_only_calls_under_way_hold_is_free_again_soon(owner, organization):
     limited(organization, limit_tokens=1000)
-    budgets.reserve(key=uuid.uuid4(), user=owner, tokens=900, cost=Decimal(0))
+    budgets.reserve(key=uuid.uuid4(), user=owner, tokens=900, cost=Decimal(0), estimate=ESTIMATE)
     with pytest.raises(BudgetExceeded) as refusal:
-        budgets.reserve(key=uuid.uuid4(), user=owner, tokens=900, cost=Decimal(0))
+        budgets.reserve(
+            key=uuid.uuid4(), user=owner, tokens=900, cost=Decimal(0), estimate=ESTIMATE
+        )
     assert refusal.value.retry_after_s <= 30
     assert "held by answers that are being written" in refusal.value.message
 
@@ -253,14 +259,66 @@ async def test_a_client_that_goes_away_gives_back_what_was_held(owner, model, or
     assert (await DailyUsage.objects.aget(holder=organization.pk)).tokens > 0
 
 
-def test_what_a_dead_process_held_expires_and_is_swept(owner, organization):
-    limited(organization, limit_tokens=1000)
-    budgets.reserve(key=uuid.uuid4(), user=owner, tokens=1000, cost=Decimal(0))
+@pytest.mark.parametrize("with_a_budget", [True, False])
+def test_what_a_dead_process_held_expires_and_is_settled_at_its_estimate(
+    owner, organization, with_a_budget
+):
+    if with_a_budget:
+        limited(organization, limit_tokens=1000)
+    estimate = Estimate("chat", "m", prompt_tokens=200, completion_tokens=50)
+    reserve = partial(budgets.reserve, user=owner, cost=Decimal(0), estimate=estimate)
+    reserve(key=uuid.uuid4(), tokens=1000)
     Reservation.objects.update(expires_at=timezone.now())
     budgets.require_room(user=owner, tokens=1000, cost=Decimal(0))
-    assert Reservation.objects.count() == 1
+    reserve(key=uuid.uuid4(), tokens=700)  # of a process that lives
     sweep()
-    assert not Reservation.objects.exists()
+    assert Reservation.objects.get().tokens == 700
+    row = UsageRecord.objects.get()
+    assert (row.outcome, row.user, row.model) == ("lost", owner, "m")
+    assert (row.prompt_tokens, row.completion_tokens) == (200, 50)
+    assert_totals_add_up(organization)
+    sweep()
+    assert UsageRecord.objects.count() == 1
+
+
+def test_the_cost_of_embedding_counts_where_it_has_a_price(owner, organization):
+    ModelPrice.objects.create(pattern="embedder", embedding_price=Decimal(2))
+    limited(organization, limit_cost=Decimal("0.01"), limit_tokens=10)
+    ledger.write(
+        [
+            Entry(
+                organization_id=organization.pk,
+                user_id=owner.pk,
+                feature="embed_document",
+                model="embedder",
+                embedding_tokens=5000,
+            )
+        ]
+    )
+    tokens, money = budgets.standings(user=owner)
+    assert (tokens.used, money.used) == (0, billionths(Decimal("0.01")))
+    assert money.left == 0
+    assert_totals_add_up(organization)
+
+
+def test_an_upgrade_adds_the_ledger_up_by_day_once(owner, organization, settings):
+    spent(owner, 100)
+    spent(owner, 20)
+    DailyUsage.objects.all().delete()  # as it was before there were totals
+    yesterday = timezone.now() - datetime.timedelta(days=1)
+    UsageRecord.objects.filter(prompt_tokens=20).update(created_at=yesterday, user=None)
+    fill = import_module("rag.migrations.0019_estimates_of_calls").add_up_the_ledger
+    for _ in range(2):
+        fill(apps, connection.schema_editor())
+        days = list(DailyUsage.objects.values_list("holder", "tokens"))
+        assert len(days) == 3
+        assert ids_of(days, 20) == {organization.pk}
+        assert ids_of(days, 100) == {organization.pk, owner.pk}
+    assert_totals_add_up(organization)
+
+
+def ids_of(days, tokens: int) -> set[uuid.UUID]:
+    return {holder for holder, counted in days if counted == tokens}
 
 
 def assert_totals_add_up(organization) -> None:
@@ -269,7 +327,8 @@ def assert_totals_add_up(organization) -> None:
     total = DailyUsage.objects.filter(holder=organization.pk)
     added = total.aggregate(tokens=Sum("tokens"), cost=Sum("cost"))
     assert (added["tokens"] or 0) == sum(r.prompt_tokens + r.completion_tokens for r in rows)
-    assert (added["cost"] or 0) == sum(billionths(r.cost) for r in rows)
+    every = UsageRecord.objects.filter(organization=organization)
+    assert (added["cost"] or 0) == sum(billionths(r.cost) for r in every)
 
 
 STEPS = st.lists(
@@ -299,7 +358,9 @@ def test_spent_and_held_never_pass_a_limit_whatever_happens_in_what_order(
         if what == "reserve":
             key, person = uuid.uuid4(), people[which]
             try:
-                budgets.reserve(key=key, user=person, tokens=amount, cost=Decimal(0))
+                budgets.reserve(
+                    key=key, user=person, tokens=amount, cost=Decimal(0), estimate=ESTIMATE
+                )
             except BudgetExceeded:
                 pass
             else:

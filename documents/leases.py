@@ -4,6 +4,7 @@ import datetime
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from django.conf import settings
 from django.db import transaction
@@ -19,6 +20,9 @@ TOO_MANY_ATTEMPTS = (
     "open and save it again, then upload the new file."
 )
 
+# Bytes of the files that are taken together beyond the first few; one claim costs as much as
+# reading several small texts, while each large file is better left for whoever is free.
+SMALL_TOGETHER = 256 * 1024
 _MOST_WARNINGS = 50
 _LONGEST_WARNING = 1_000
 
@@ -45,12 +49,18 @@ class Lease:
 
 
 def claim(
-    *, limit: int, first: uuid.UUID | None = None, passed: Passed | None = None
+    *,
+    limit: int,
+    of_any_size: int | None = None,
+    first: uuid.UUID | None = None,
+    passed: Passed | None = None,
 ) -> list[Lease]:
     """Take up to `limit` documents in the order of their turns, or one suspect alone.
 
     Args:
         limit: at least 1.
+        of_any_size: so many however large they are, and more only while all are small together;
+            None for all.
         first: taken before the others, if it waits.
         passed: whose documents are left for another time.
 
@@ -59,7 +69,8 @@ def claim(
     """
     now = timezone.now()
     while chosen := _chosen(now, limit, first, passed):
-        if claimed := _take(chosen, now):
+        chosen = _small_together(chosen, limit if of_any_size is None else of_any_size)
+        if claimed := _take(chosen):
             return claimed
         first = None  # what was chosen is with others or given up now; there may be more
     return []
@@ -73,13 +84,18 @@ def _chosen(
     return [*ahead, *(document for document in in_turn if document.pk != first)][:limit]
 
 
+def _small_together(chosen: list[Document], of_any_size: int) -> list[Document]:
+    sizes = accumulate(document.size for document in chosen)
+    small = sum(1 for size in sizes if size <= SMALL_TOGETHER)
+    return chosen[: max(of_any_size, small)]
+
+
 @transaction.atomic
-def _take(chosen: Iterable[Document], now: datetime.datetime) -> list[Lease]:
+def _take(chosen: Iterable[Document]) -> list[Lease]:
     """Give out leases; documents that have used up their attempts fail instead."""
     claimed: list[Lease] = []
     for document in chosen:
-        # Another worker may have been faster: its claim has counted the attempts up.
-        same = Document.objects.claimable(now).filter(pk=document.pk, attempts=document.attempts)
+        same = _as_it_was(document)
         if document.attempts >= settings.INGEST_MAX_ATTEMPTS:
             _give_up(same, document)
             continue
@@ -107,6 +123,17 @@ def _take(chosen: Iterable[Document], now: datetime.datetime) -> list[Lease]:
             if lease.is_suspect:
                 break
     return claimed
+
+
+def _as_it_was(document: Document) -> DocumentQuerySet:
+    """Return the document if nobody has claimed, renewed, retried or replaced it meanwhile."""
+    return Document.objects.filter(
+        pk=document.pk,
+        status=document.status,
+        attempts=document.attempts,
+        lease_token=document.lease_token,
+        lease_expires_at=document.lease_expires_at,
+    )
 
 
 def _is_suspect(document: Document) -> bool:

@@ -4,6 +4,7 @@ import threading
 import time
 import uuid
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from logging import getLogger
 from pathlib import Path
@@ -42,8 +43,9 @@ READERS_A_PERSON = 2
 READERS_AN_ORGANIZATION = 3
 # Chunks read ahead of the model; while so many wait, only newcomers' documents are read.
 AHEAD = 512
-# Documents taken in one go.
+# Documents taken in one go: some of any size, more of small ones.
 CLAIM_SIZE = 4
+CLAIM_SIZE_OF_SMALL = 24
 # How often the readers look for newcomers while they have nothing to do, and how long the model
 # waits for a batch to fill up.
 LOOK_EVERY_S = 0.5
@@ -72,6 +74,7 @@ class ReadAhead:
         self._claimed: list[Lease] = []
         self._reading: list[Lease] = []
         self._batches = FairBatches()
+        self._models: dict[uuid.UUID, str] = {}
         self._in_hand: dict[uuid.UUID, Lease] = {}
         self._is_over = False
         self._error: BaseException | None = None
@@ -143,7 +146,7 @@ class ReadAhead:
     def _run(self) -> None:
         try:
             while (lease := self._next_lease()) is not None:
-                job = read(lease)
+                job = read(lease, self._model_of)
                 with self._changed:
                     self._reading.remove(lease)
                     if job is not None:
@@ -200,7 +203,9 @@ class ReadAhead:
         if self._in_vain[1] == passed and time.monotonic() < self._in_vain[0]:
             return
         try:
-            claimed = leases.claim(limit=CLAIM_SIZE, first=first, passed=passed)
+            claimed = leases.claim(
+                limit=CLAIM_SIZE_OF_SMALL, of_any_size=CLAIM_SIZE, first=first, passed=passed
+            )
         except OperationalError:
             logger.warning("claim failed", exc_info=True)
             self._is_over = True  # what is in hand is still finished
@@ -210,11 +215,22 @@ class ReadAhead:
             self._in_vain = (time.monotonic() + LOOK_EVERY_S, passed)
             return
         self._heartbeat.watch(claimed)
+        self._models = {}
         with self._changed:
             self.taken += len(claimed)
             self._in_hand.update((lease.token, lease) for lease in claimed)
             self._claimed += claimed
         passing(FaultPoint.INGEST_CLAIMED)
+
+    def _model_of(self, organization_id: uuid.UUID) -> str:
+        """Return the model of an organization's index as of the last claim.
+
+        Publishing looks again: what was embedded with another one is embedded anew.
+        """
+        models = self._models
+        if organization_id not in models:
+            models[organization_id] = get_state(organization_id).model
+        return models[organization_id]
 
     def _passed(self) -> Passed:
         """Return whose documents have to wait: those who keep enough readers busy.
@@ -231,7 +247,7 @@ class ReadAhead:
         )
 
 
-def read(lease: Lease) -> Job | None:
+def read(lease: Lease, model_of: Callable[[uuid.UUID], str]) -> Job | None:
     """Extract and chunk one document; a failure is recorded on its row."""
     started = time.monotonic()
     with request_of(lease):
@@ -242,7 +258,7 @@ def read(lease: Lease) -> Job | None:
             extracted = _extract(document)
             document.title = extracted.title[:255]
             date_document(document, extracted)
-            model = get_state(document.organization_id).model
+            model = model_of(document.organization_id)
             chunks = chunk_pages(
                 extracted.pages,
                 size=settings.CHUNK_SIZE,

@@ -11,14 +11,14 @@ from documents.models import Document
 LATER = datetime.timedelta(hours=1)
 
 
-def waiting(user, filename: str = "a.txt", **fields) -> Document:
+def waiting(user, filename: str = "a.txt", size: int = 1, **fields) -> Document:
     return Document.objects.create(
         organization=user.organization,
         uploaded_by=user,
         filename=filename,
         extension="txt",
         content_type="text/plain",
-        size=1,
+        size=size,
         sha256="0" * 64,
         file="x.txt",
         **fields,
@@ -101,6 +101,30 @@ def test_everybody_gets_a_turn_before_anybody_gets_a_second(owner, colleague, ou
     claimed = [lease.document_id for lease in leases.claim(limit=3)]
     names = set(Document.objects.filter(pk__in=claimed).values_list("filename", flat=True))
     assert names == {"owner 0", "colleague", "outsider"}
+
+
+def test_small_documents_are_claimed_by_the_dozen_and_large_ones_a_few_at_a_time(owner):
+    for number in range(6):
+        waiting(owner, f"{number}.txt")
+    assert len(leases.claim(limit=24, of_any_size=2)) == 6
+    for number in range(6):
+        waiting(owner, f"large {number}.txt", size=leases.SMALL_TOGETHER)
+    assert len(leases.claim(limit=24, of_any_size=2)) == 2
+
+
+def test_a_claim_takes_nothing_that_changed_after_it_was_chosen(owner, monkeypatch):
+    kept, retried, removed = (waiting(owner, f"{n}.txt") for n in range(3))
+    chosen = leases._chosen
+
+    def meanwhile(*args):
+        found = chosen(*args)
+        monkeypatch.setattr(leases, "_chosen", chosen)
+        Document.objects.filter(pk=retried.pk).update(attempts=1)
+        Document.objects.filter(pk=removed.pk).update(status=Document.Status.COMPLETED)
+        return found
+
+    monkeypatch.setattr(leases, "_chosen", meanwhile)
+    assert [lease.document_id for lease in leases.claim(limit=9)] == [kept.pk]
 
 
 def test_the_document_that_rang_is_among_the_first(owner):

@@ -105,7 +105,7 @@ class Hanging:
         self._real = reading.read
         monkeypatch.setattr(reading, "read", self._read)
 
-    def _read(self, lease):
+    def _read(self, lease, model_of):
         document = Document.objects.get(pk=lease.document_id)
         if document.filename.startswith("slow"):
             with self._changed:
@@ -119,7 +119,7 @@ class Hanging:
                 self._changed.notify_all()
                 assert self._changed.wait_for(lambda: self._is_over, LIMIT_S)
                 self._now.remove(lease.person)
-        return self._real(lease)
+        return self._real(lease, model_of)
 
     def wait_for(self, count: int) -> None:
         with self._changed:
@@ -318,7 +318,7 @@ def test_steps_that_end_are_no_hang_however_many_there_are(owner, settings, monk
 def test_a_reader_that_breaks_ends_the_worker_instead_of_holding_leases_for_ever(
     owner, monkeypatch
 ):
-    def breaks(_lease):
+    def breaks(_lease, _model_of):
         raise SystemError("a fault of the program")
 
     monkeypatch.setattr(reading, "read", breaks)

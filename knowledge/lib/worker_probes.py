@@ -16,6 +16,10 @@ _START_WORKER = (
     "Start it: manage.py start runs it beside the web server, manage.py qcluster alone. "
     "Nothing that waits is lost."
 )
+_LOST_WORKER = (
+    "If it was stopped on purpose, this line goes within half an hour. Else look at its machine; "
+    "what it had in work is taken up by the others."
+)
 
 
 def probe_workers(audience: Audience) -> Iterator[Line]:
@@ -23,15 +27,13 @@ def probe_workers(audience: Audience) -> Iterator[Line]:
     yield _heartbeat(audience)
     if not audience.is_operator:
         return
+    yield from _clusters()
     yield from _queue()
     yield _failed_tasks()
 
 
 def _heartbeat(audience: Audience) -> Line:
-    """Judge by the schedules: whichever process runs them moves their next time on.
-
-    django-q2's own signs of life are in its cache, which other processes only see if it is shared.
-    """
+    """Judge by the schedules: whichever process runs them moves their next time on."""
     from django_q.models import Schedule
 
     due = Schedule.objects.exclude(next_run=None).order_by("next_run").first()
@@ -42,8 +44,7 @@ def _heartbeat(audience: Audience) -> Line:
     if late > _WORKER_AWAY:
         found = f"no sign of life for {age_text(late)}"
         return _told(audience, Line("Worker", found, State.FAIL, _START_WORKER))
-    seen = _clusters() if audience.is_operator else ()
-    return Line("Worker", "recurring work is on time", details=seen)
+    return Line("Worker", "recurring work is on time")
 
 
 def _told(audience: Audience, line: Line) -> Line:
@@ -53,14 +54,28 @@ def _told(audience: Audience, line: Line) -> Line:
     return Line(line.name, "not running", line.state, advice)
 
 
-def _clusters() -> tuple[str, ...]:
-    from django_q.status import Stat
+def _clusters() -> Iterator[Line]:
+    """Tell of each cluster when it was seen last, as it has written down itself."""
+    from knowledge.lib.models import WorkerSign
+    from knowledge.lib.worker_signs import SILENT_AFTER
 
-    return tuple(
-        f"cluster {stat.cluster_id}: {stat.status}, {len(stat.workers)} workers, "
-        f"up for {age_text(datetime.timedelta(seconds=stat.uptime()))}"
-        for stat in Stat.get_all()
+    now = timezone.now()
+    signs = list(WorkerSign.objects.order_by("host", "pid"))
+    silent = [sign for sign in signs if now - sign.seen_at > SILENT_AFTER]
+    count = sum(sign.workers for sign in signs if sign not in silent)
+    found = f"{count:,} workers in {len(signs) - len(silent):,} clusters"
+    details = tuple(
+        f"{sign.host}, process {sign.pid}: {sign.status.lower()}, {sign.workers} workers, "
+        f"seen {moment_text(sign.seen_at)}, up for {age_text(now - sign.started_at)}"
+        for sign in signs
     )
+    if len(silent) == len(signs):
+        yield Line("Signs of life", "none has been seen", State.FAIL, _START_WORKER, details)
+    elif silent:
+        found += f", {len(silent):,} without a sign of life"
+        yield Line("Signs of life", found, State.WARN, _LOST_WORKER, details)
+    else:
+        yield Line("Signs of life", found, details=details)
 
 
 def _queue() -> Iterator[Line]:

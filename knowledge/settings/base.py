@@ -320,6 +320,7 @@ WORKERS = env.integer("WORKERS", 1, minimum=1)
 Q_CLUSTER = {
     "name": "knowledge",
     "orm": "default",
+    "broker_class": "knowledge.lib.worker_signs.Broker",
     "workers": WORKERS,
     # A task works through the waiting documents for some minutes and rings again if any are left;
     # what bounds a document's work is the lease on its row.

@@ -10,7 +10,10 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 from django.utils import timezone
+from django_q.brokers import get_broker
 from django_q.models import Failure, OrmQ, Schedule
+from django_q.signing import SignedPackage
+from django_q.status import Status
 from django_q.tasks import async_task
 
 from accounts.models import User
@@ -18,6 +21,7 @@ from conftest import PASSWORD
 from documents.models import Document
 from knowledge.lib import diagnostics, recent
 from knowledge.lib.diagnostics import Audience, Line, State, examine
+from knowledge.lib.models import WorkerSign
 from rag.llm import openai_probe
 from rag.models import IndexChange
 from rag.services.index import run_now
@@ -37,6 +41,15 @@ def _own_folders(settings, tmp_path, db):
     settings.MIN_FREE_DISK_BYTES = 0
     openai_probe._latest.clear()
     ensure_schedules()
+    sign()
+
+
+def sign(host: str = "here", *, minutes_ago: int = 0) -> None:
+    """Let a cluster of two workers have been seen."""
+    seen = timezone.now() - datetime.timedelta(minutes=minutes_ago)
+    WorkerSign.objects.create(
+        cluster=host, host=host, pid=7, status="Idle", workers=2, started_at=seen, seen_at=seen
+    )
 
 
 @pytest.fixture
@@ -129,6 +142,34 @@ def test_a_stopped_worker_is_named_to_both_audiences(organization):
     theirs = Audience(organization_id=organization.pk)
     line = expect("Background work", "Worker", State.FAIL, "not running", audience=theirs)
     assert "qcluster" not in line.advice
+
+
+def test_every_cluster_is_listed_with_when_it_was_seen():
+    line = expect("Background work", "Signs of life", State.OK, "2 workers in 1 clusters")
+    assert line.details[0].startswith("here, process 7: idle, 2 workers, seen ")
+    sign("gone", minutes_ago=5)
+    line = expect("Background work", "Signs of life", State.WARN, "1 without", "taken up")
+    assert [detail.split(",")[0] for detail in line.details] == ["gone", "here"]
+    WorkerSign.objects.filter(host="here").delete()
+    expect("Background work", "Signs of life", State.FAIL, "none", "manage.py qcluster")
+
+
+def test_a_cluster_writes_down_that_it_is_alive_and_that_it_ends(db):
+    WorkerSign.objects.all().delete()
+    broker = get_broker()
+    stat = Status(pid=9, cluster_id="c")
+    stat.tob, stat.workers, stat.status = timezone.now(), [1, 2, 3], "Idle"
+    for _ in range(3):  # it tells twice a second
+        broker.set_stat("key", SignedPackage.dumps(stat, True), 3)
+    written = WorkerSign.objects.get()
+    assert (written.cluster, written.pid, written.workers) == ("c", 9, 3)
+    WorkerSign.objects.update(seen_at=timezone.now() - datetime.timedelta(hours=1))
+    broker.set_stat("key", SignedPackage.dumps(stat, True), 3)
+    written.refresh_from_db()
+    assert timezone.now() - written.seen_at > datetime.timedelta(minutes=59)  # not yet again
+    stat.status = "Stopped"
+    broker.set_stat("key", SignedPackage.dumps(stat, True), 3)
+    assert not WorkerSign.objects.exists()
 
 
 def test_an_installation_that_was_not_prepared_is_named(db):

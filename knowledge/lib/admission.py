@@ -1,12 +1,12 @@
 """Admits requests to the threads that work on them, and refuses what is too much at once."""
 
 import errno
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import Any
 
-from knowledge.lib.errors import AppError, Overloaded, StorageFull, error_body
+from knowledge.lib.early_refusals import refuse
+from knowledge.lib.errors import AppError, Overloaded, StorageFull
 from knowledge.lib.overload import Gate
 
 Scope = dict[str, Any]
@@ -17,12 +17,6 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 # What tells whether the process lives has to answer then of all times.
 _ALWAYS = frozenset({"/health", "/health/ready"})
-_PAGE = (
-    '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Please try again</title>'
-    '<meta name="viewport" content="width=device-width, initial-scale=1"></head>'
-    "<body><h1 data-error-message>{message}</h1>"
-    "<p>Go back, and what you wrote is still there.</p></body></html>"
-)
 
 
 class Admission:
@@ -81,25 +75,4 @@ class _Request:
     async def refuse(self, scope: Scope, error: AppError) -> None:
         if self._is_answered:
             raise error
-        body, content_type = _body(scope, error)
-        headers = [
-            (b"content-type", content_type),
-            (b"content-length", str(len(body)).encode()),
-            (b"cache-control", b"no-store"),
-            # Idle connections of those who were refused would count against the server's limit.
-            (b"connection", b"close"),
-        ]
-        if error.retry_after_s:
-            headers.append((b"retry-after", str(error.retry_after_s).encode()))
-        start = {"type": "http.response.start", "status": error.status, "headers": headers}
-        await self._send(start)
-        await self._send({"type": "http.response.body", "body": body})
-
-
-def _body(scope: Scope, error: AppError) -> tuple[bytes, bytes]:
-    """Return the error as scripts and as browsers read it, and its content type."""
-    accepts = dict(scope.get("headers", [])).get(b"accept", b"")
-    if b"text/html" in accepts or b"hx-request" in dict(scope.get("headers", [])):
-        return _PAGE.format(message=error.message).encode(), b"text/html; charset=utf-8"
-    body = json.dumps(error_body(error.code, error.message, error.details))
-    return body.encode(), b"application/json"
+        await refuse(scope, self._send, error)

@@ -1,10 +1,10 @@
 """Refuses a request body over the limit; Django would first keep all of it on the disk."""
 
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from knowledge.lib.errors import TooLarge, error_body
+from knowledge.lib.early_refusals import refuse
+from knowledge.lib.errors import TooLarge
 
 Scope = dict[str, Any]
 Message = Mapping[str, Any]
@@ -28,7 +28,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._application(scope, receive, send)
         elif _announced(scope) > self._max_bytes:
-            await self._refuse(send)
+            await self._refuse(scope, send)
         else:
             await self._count(scope, receive, send)
 
@@ -51,20 +51,14 @@ class BodyLimit:
 
         await self._application(scope, receive_counted, send_watched)
         if is_over and not is_answered:
-            await self._refuse(send)
+            await self._refuse(scope, send)
 
-    async def _refuse(self, send: Send) -> None:
+    async def _refuse(self, scope: Scope, send: Send) -> None:
         error = TooLarge(
             "The request is larger than this server accepts. Upload fewer files at once.",
             details={"limit_bytes": self._max_bytes},
         )
-        body = json.dumps(error_body(error.code, error.message, error.details)).encode()
-        headers = [
-            (b"content-type", b"application/json"),
-            (b"content-length", str(len(body)).encode()),
-        ]
-        await send({"type": "http.response.start", "status": error.status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        await refuse(scope, send, error)
 
 
 def _announced(scope: Scope) -> int:

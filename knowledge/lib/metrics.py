@@ -18,7 +18,7 @@ from prometheus_client.registry import Collector
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 REGISTRY = CollectorRegistry()
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_REFUSALS = frozenset({429, 503, 507})
+_REFUSALS = frozenset({413, 429, 503, 507})
 
 _requests = Histogram(
     "knowledge_request_seconds",
@@ -29,7 +29,7 @@ _requests = Histogram(
 )
 _refusals = Counter(
     "knowledge_refusals",
-    "Requests refused by this process for a limit: rate, budget, overload, lock, full disk.",
+    "Requests refused by this process for a limit: size, rate, budget, overload, lock, full disk.",
     ["code"],
     registry=REGISTRY,
 )

@@ -21,7 +21,7 @@ SILENT_AFTER = datetime.timedelta(minutes=1)
 FORGOTTEN_AFTER = datetime.timedelta(minutes=30)
 
 
-class Broker(ORM):
+class Broker(ORM):  # type: ignore[misc]  # the library has no types
     """The queue of django-q2 in the database; signs of life of its clusters are there too."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -1,10 +1,9 @@
-"""Measures citations and contradictions: `python benchmarks/citations.py`.
+"""Measures citations: `python benchmarks/citations.py`.
 
 Each question of the sample set, and of folders that are named, is answered offline from the eight
-passages that share most of its words. Where the answer says the set's own quote, the span that its
+passages that share most of its words. Where the answer takes the set's own quote, the span that its
 citation highlights is compared with the quote: in the text, and on PDF pages among the printed
-characters that lie in the rectangles. And it is counted for how many questions contradictions are
-pointed out.
+characters that lie in the rectangles.
 """
 
 import argparse
@@ -28,8 +27,6 @@ from benchmarks.support import read  # noqa: E402  (sets Django up)
 from documents.extraction.page_images import measure_page  # noqa: E402
 from documents.extraction.runner import extract_file  # noqa: E402
 from documents.page_highlights import highlight  # noqa: E402
-from rag.conflicts import find_conflicts  # noqa: E402
-from rag.embedding.registry import get_embedder  # noqa: E402
 from rag.llm.extractive import extract_answer, readable  # noqa: E402
 from rag.retrieval import Passage  # noqa: E402
 from rag.support.checking import check_answer  # noqa: E402
@@ -44,10 +41,9 @@ class Figures:
     """What came out.
 
     Attributes:
-        quotes: of questions whose answer says them.
+        quotes: of questions whose answer takes them.
         in_text: of these, those that the highlighted sentences hold.
         on_pdf_pages: quotes of PDF pages; `in_print`: those that the rectangles hold.
-        conflicts: questions for which passages were said to contradict each other.
     """
 
     questions: int = 0
@@ -55,7 +51,6 @@ class Figures:
     in_text: int = 0
     on_pdf_pages: int = 0
     in_print: int = 0
-    conflicts: int = 0
 
 
 class Words:
@@ -88,14 +83,10 @@ class Words:
 
 def measure(folder: Path, questions: Sequence[dict[str, Any]], figures: Figures) -> None:
     """Add what comes out for one set."""
-    words, embedder = Words(read(folder)), get_embedder("all-MiniLM-L6-v2")
+    words = Words(read(folder))
     for question in questions:
         figures.questions += 1
         found = words.find(question["question"])
-        if find_conflicts(question["question"], found, embedder):
-            figures.conflicts += 1
-            if "-v" in sys.argv:
-                print("conflict:", question["question"])
         quotes = question.get("quote") or []
         for quote in [quotes] if isinstance(quotes, str) else quotes:
             _measure_quote(folder, question["question"], quote, found, figures)
@@ -105,10 +96,12 @@ def _measure_quote(
     folder: Path, question: str, wanted: str, found: Sequence[Passage], figures: Figures
 ) -> None:
     chosen = extract_answer(question, found).sentences
-    answer = "\n\n".join(f"{readable(s.text)} [{s.passage + 1}]" for s in chosen)
+    pieces = [f"{readable(s.said)} [{s.passage + 1}]" for s in chosen]
+    answer = "\n\n".join(pieces)
     quote = _letters(wanted)
+    holding = [p for s, p in zip(chosen, pieces, strict=True) if quote in _letters(s.text)]
     for sentence in check_answer(answer, found):
-        if quote not in _letters(answer[sentence.start : sentence.end]):
+        if not any(piece.endswith(answer[sentence.start : sentence.end]) for piece in holding):
             continue
         figures.quotes += 1
         own = [q for q in sentence.quotes if q.n in sentence.citations]

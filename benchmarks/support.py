@@ -141,7 +141,8 @@ def cases(passages: Sequence[Passage], rng: random.Random) -> Iterator[tuple[str
         ]
         if not own:
             continue
-        sentence = rng.choice(own)
+        # Dates are rare, and each kind should have its cases.
+        sentence = rng.choice([s for s in own if facts_of(s).dates] or own)
         others = [
             other
             for other in rng.sample(order, min(len(order), _NEIGHBOURS)) + _near(index, passages)

@@ -15,6 +15,11 @@ _FULL_DATE = re.compile(
     rf"\b(\d{{1,2}}) ({'|'.join(_MONTH_NAMES)}) (\d{{4}})\b"
     rf"|\b({'|'.join(_MONTH_NAMES)}) (\d{{1,2}}),? (\d{{4}})\b"
 )
+# The same without a year.
+_DAY = re.compile(
+    rf"\b(?P<day>\d{{1,2}}) (?P<month>{'|'.join(_MONTH_NAMES)})\b"
+    rf"|\b(?P<first>{'|'.join(_MONTH_NAMES)}) (?P<number>\d{{1,2}})\b(?! ?[.:]\d)"
+)
 _UP_TO_TWELVE = "zero one two three four five six seven eight nine ten eleven twelve"
 _SPELT = _UP_TO_TWELVE.split()
 _UNIT_SWAPS = {
@@ -85,7 +90,7 @@ def other_date(sentence: str, rng: random.Random) -> str | None:
     """Change the day, the month or the year of a date."""
     match = _FULL_DATE.search(sentence)
     if match is None:
-        return None
+        return _other_day(sentence, rng)
     day, month, year = (
         (match[1], match[2], match[3]) if match[1] else (match[5], match[4], match[6])
     )
@@ -97,6 +102,19 @@ def other_date(sentence: str, rng: random.Random) -> str | None:
         changed = match[0].replace(month, rng.choice([m for m in _MONTH_NAMES if m != month]))
     else:
         changed = match[0].replace(year, str(int(year) + rng.choice((-10, -2, -1, 1, 2, 10))))
+    return sentence[: match.start()] + changed + sentence[match.end() :]
+
+
+def _other_day(sentence: str, rng: random.Random) -> str | None:
+    match = _DAY.search(sentence)
+    if match is None:
+        return None
+    day, month = match["day"] or match["number"], match["month"] or match["first"]
+    if rng.random() < 0.5:
+        other = str(rng.choice([d for d in range(1, 28) if d != int(day)]))
+        changed = match[0].replace(day, other, 1)
+    else:
+        changed = match[0].replace(month, rng.choice([m for m in _MONTH_NAMES if m != month]))
     return sentence[: match.start()] + changed + sentence[match.end() :]
 
 

@@ -4,8 +4,14 @@ import argparse
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-_LESS_IS_BETTER = ("cost", "tokens", "errors", "sentences_weak", "sentences_unsupported")
-_LESS_IS_BETTER += ("contradictions_elsewhere",)
+_LESS_IS_BETTER = (
+    "contradictions_elsewhere",
+    "cost",
+    "errors",
+    "sentences_unsupported",
+    "sentences_weak",
+    "tokens",
+)
 
 
 @dataclass(frozen=True)

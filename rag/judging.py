@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from logging import getLogger
 
 from rag.llm.base import ChatModel, ChatRequest, ModelUnavailable
 from rag.llm.metering import MeteredCall
@@ -11,10 +12,15 @@ from rag.prompts.loader import load_prompt, new_boundary
 from rag.support.sentences import words_of
 from rag.support.verdicts import CheckedSentence, Flag, Status
 
+logger = getLogger("knowledge.judging")
+
 _MOST_SENTENCES = 12
 _MAX_TOKENS = 120
 _TIMEOUT_S = 20.0  # the reader waits for it with the answer before their eyes
 _LONGEST_REPLY = 2_000  # characters; a longer one is no list of verdicts
+# From so many on without a verdict among them the model is not going to give any: a small one
+# often goes on writing instead, and nobody should wait for that.
+_FRUITLESS = 60
 _VERDICT = re.compile(r"^\W*(\d{1,2})\W+(yes|partly|no)\b", re.IGNORECASE | re.MULTILINE)
 _STATUSES: dict[str, Status] = {"yes": "supported", "partly": "weak", "no": "unsupported"}
 _REASONS = {
@@ -49,11 +55,16 @@ def judge_call(
 async def judge(
     call: MeteredCall, sentences: Sequence[CheckedSentence]
 ) -> tuple[CheckedSentence, ...]:
-    """Return the sentences with the model's verdicts; without an answer of it, as they were."""
+    """Return the sentences with the model's verdicts; without usable ones, as they were.
+
+    A verdict moves a sentence one step at most: what words and meaning refute does not become
+    supported because a model says yes to everything.
+    """
     try:
         async with aclosing(call.stream()) as stream:
             async for _ in stream:
-                if len(call.text) > _LONGEST_REPLY:
+                is_fruitless = len(call.text) > _FRUITLESS and not _VERDICT.search(call.text)
+                if is_fruitless or len(call.text) > _LONGEST_REPLY:
                     break
     except ModelUnavailable:
         return tuple(sentences)
@@ -63,6 +74,8 @@ async def judge(
         for number, word in _VERDICT.findall(call.text)
         if 1 <= int(number) <= len(judged)
     }
+    if not found:
+        logger.warning("no usable verdicts", extra={"reply_length": len(call.text)})
     return tuple(
         _with_verdict(sentence, found.get(sentence.start, sentence.status))
         for sentence in sentences
@@ -77,6 +90,8 @@ def _judged(sentences: Sequence[CheckedSentence]) -> list[CheckedSentence]:
 
 
 def _with_verdict(sentence: CheckedSentence, status: Status) -> CheckedSentence:
+    if {status, sentence.status} == {"supported", "unsupported"}:
+        status = "weak"
     if status == sentence.status:
         return sentence
     if status == "supported":

@@ -53,10 +53,25 @@ def test_when_the_model_fails_the_verdict_by_words_stands(owner, model):
     assert features()[1] == ("judge", "failed")
 
 
-def test_a_reply_that_is_no_list_changes_nothing(owner, model):
+def test_a_reply_that_is_no_list_changes_nothing_is_told_and_not_waited_for(owner, model, caplog):
     model.enqueue("Every employee has 30 days of leave [1].")
-    model.enqueue("Sure! The first sentence is fine.")
+    pieces = [
+        f"{n}. Every employee has 30 days of paid leave a year, and so on. " for n in range(9)
+    ]
+    model.enqueue(*pieces)
     assert answered(owner)[0] == ["supported"]
+    assert ("judge", "stopped") in features()
+    assert "no usable verdicts" in caplog.text
+
+
+def test_a_model_that_says_the_same_to_everything_moves_a_sentence_by_one_step(owner, model):
+    foreign = "Visitors park behind the second warehouse on weekends [1]."
+    model.enqueue(f"Every employee has 30 days of leave [1]. {foreign}")
+    model.enqueue("1: yes\n2: yes")
+    assert answered(owner)[0] == ["supported", "weak"]
+    model.enqueue("Every employee has 30 days of paid leave a year [1].")
+    model.enqueue("1: no")
+    assert answered(owner)[0] == ["weak"]
 
 
 def test_without_the_setting_no_model_judges(owner, model, settings):

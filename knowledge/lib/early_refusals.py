@@ -70,7 +70,7 @@ def _is_secure(scope: Scope) -> bool:
         return bool(scope.get("scheme") == "https")
     name, secure = settings.SECURE_PROXY_SSL_HEADER
     sent = name.removeprefix("HTTP_").replace("_", "-").lower().encode()
-    return dict(scope.get("headers", [])).get(sent, b"").decode("latin-1") == secure
+    return bool(dict(scope.get("headers", [])).get(sent, b"") == secure.encode())
 
 
 def _body(scope: Scope, error: AppError) -> tuple[bytes, str]:

@@ -1,8 +1,8 @@
 """Ingestion end to end, against the raw speed of the embedding model on the same chunks.
 
 Each round takes a set of files from stored to searchable with what the worker runs, then has the
-library's own `encode` embed the same chunk texts on all cores. The two alternate in one process, so
-that a noisy machine slows both; the figure to quote is the median of the ratios.
+library's own `encode` embed the same chunk texts on all cores. The two alternate, so that a noisy
+machine slows both; the figure to quote is the median of the ratios.
 
 Beside it: another program that ingests, in turns (`--peer`); how fast the list of documents answers
 meanwhile; and the memory of the worker over ten thousand documents.
@@ -18,11 +18,11 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks import ingest_load, ingest_peer, ingest_sets, machine, results, seeding
+from benchmarks.bare_model import BareModel
 from benchmarks.ingest_sets import Files, FileSet
 
 PEER = "BENCH_PEER"
@@ -40,12 +40,10 @@ def main() -> None:
 
     from rag.embedding.registry import get_embedder
 
-    embedder: Any = get_embedder()
+    embedder = get_embedder()
     embedder.use_threads(os.cpu_count() or 1)
     embedder.embed_passages(["warm up"] * 64)
-    encode = _bare(embedder)
-    encode(["warm up"] * 64)
-    with ingest_load.Memory() as memory:
+    with BareModel() as encode, ingest_load.Memory() as memory:
         sets = {
             found.name: _measure(found, encode)
             for found in ingest_sets.sets(options.data, pages=options.pages, small=options.small)
@@ -77,20 +75,6 @@ def _options() -> argparse.Namespace:
         f" one JSON line with chunks_per_s; default: {PEER}",
     )
     return parser.parse_args()
-
-
-def _bare(embedder: Any) -> Encode:
-    """Return the library's own encoding of many texts, with as many threads as there are cores."""
-    import torch
-
-    def encode(texts: list[str]) -> object:
-        torch.set_num_threads(os.cpu_count() or 1)
-        try:
-            return embedder._model.encode(texts, batch_size=32, show_progress_bar=False)
-        finally:
-            torch.set_num_threads(1)
-
-    return encode
 
 
 def _measure(found: FileSet, encode: Encode) -> dict[str, float]:

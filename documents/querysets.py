@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from django.db.models import (
     BooleanField,
+    Case,
     Count,
     Exists,
     ExpressionWrapper,
@@ -16,6 +17,7 @@ from django.db.models import (
     OuterRef,
     Q,
     QuerySet,
+    When,
 )
 
 from documents.labels import Label, label_key
@@ -102,6 +104,11 @@ class DocumentQuerySet(QuerySet["Document"]):
     def failed(self) -> DocumentQuerySet:
         """Return those that were given up, which a retry starts anew."""
         return self.filter(status=self.model.Status.FAILED)
+
+    def retryable_by(self, user: User) -> DocumentQuerySet:
+        """Return those that failed and that the user may change, and so their next versions."""
+        theirs = self.model._default_manager.all().editable_by(user).values("pk")
+        return self.failed().filter(Q(pk__in=theirs) | Q(version_of__in=theirs))
 
     def in_progress(self) -> DocumentQuerySet:
         """Return those that wait for a worker or are with one."""
@@ -241,8 +248,20 @@ class UploadFileQuerySet(QuerySet["UploadFile"]):
 
     def failed(self) -> UploadFileQuerySet:
         """Return those that were refused, and those that could not be read afterwards."""
-        unread = Q(document__status="failed")
-        return self.filter(unread | Q(state=self.model.State.REFUSED))
+        refused = Q(state=self.model.State.REFUSED)
+        return self.annotate(status=self._status()).filter(refused | Q(status="failed"))
+
+    def counts(self) -> list[tuple[str, str | None, int]]:
+        """Return how many there are of each state and each status of what they became."""
+        groups = self.order_by().values_list("state", self._status())
+        return list(groups.annotate(Count("pk")))
+
+    def _status(self) -> Case:
+        """The status of the document, or of its next version until that is in force."""
+        taken = Q(state=self.model.State.TAKEN)
+        since = Q(document__draft__created_at__gte=F("batch__created_at"))
+        draft = When(taken & since, then=F("document__draft__status"))
+        return Case(draft, default=F("document__status"))
 
     def unsent(self) -> UploadFileQuerySet:
         """Return those whose bytes have not come yet."""

@@ -4,6 +4,7 @@
 """
 
 import uuid
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -91,6 +92,16 @@ class UploadFile(models.Model):
     @property
     def said(self) -> str:
         """Why it failed, at the upload or while it was read; "" where it has not."""
-        if self.document is not None and self.document.is_failed:
-            return str(self.document.error_message)
+        became = self.became
+        if became is not None and became.is_failed:
+            return str(became.error_message)
         return self.reason
+
+    @property
+    def became(self) -> Any:
+        """The document, or its next version until that is in force; None if it was not taken."""
+        document = self.document
+        draft = document.new_version if document is not None else None
+        if self.state == self.State.TAKEN and draft and draft.created_at >= self.batch.created_at:
+            return draft
+        return document

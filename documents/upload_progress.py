@@ -4,7 +4,6 @@ import datetime
 import math
 from dataclasses import dataclass
 
-from django.db.models import Count
 from django.utils import timezone
 
 from documents.models import Document, UploadBatch, UploadFile
@@ -79,9 +78,8 @@ class Progress:
 
 def progress_of(batch: UploadBatch) -> Progress:
     """Count what became of the files of an upload, in one statement and another for the pace."""
-    rows = batch.files.order_by().values_list("state", "document__status")
     now = timezone.now()
-    counts = list(rows.annotate(count=Count("pk")))
+    counts = batch.files.counts()
     unsent = sum(n for state, _, n in counts if state == State.WAITING)
     in_progress = sum(n for _, status, n in counts if status in ("uploaded", "processing"))
     unread = sum(n for _, status, n in counts if status == Document.Status.FAILED)

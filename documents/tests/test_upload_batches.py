@@ -1,5 +1,6 @@
 """Uploads of many files: announced, sent in parts, gone on with, seen by their owner and admins."""
 
+import datetime
 import json
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import Team, User
+from accounts.models import AuditEvent, Team, User
 from documents import services, uploads, versions
 from documents.announced_files import Announced
 from documents.models import Document, UploadBatch, UploadFile
@@ -301,6 +302,31 @@ def test_retry_all_starts_what_failed_while_it_was_read(
     )
     assert "1 document will be tried again" in answer.headers["HX-Trigger"]
     assert [d.status for d in Document.objects.all()] == ["uploaded"]
+
+
+def test_a_file_that_became_a_next_version_is_as_far_as_that_is(
+    batch: UploadBatch, owner: User, page_as: PageAs, upload: Any
+) -> None:
+    handbook = upload(content=b"The rules of last year.", filename="rules.txt")
+    before = timezone.now() - datetime.timedelta(hours=1)
+    Document.objects.filter(pk=handbook.pk).update(status="completed", created_at=before)
+    UploadBatch.objects.filter(pk=batch.pk).update(on_same_name="version")
+    batch.refresh_from_db()
+    announce(batch, "rules.txt")
+    take(batch, 1, b"The rules of this year.")
+    draft = Document.objects.get(version_of=handbook)
+    seen = progress_of(batch)
+    assert (seen.ready, seen.in_progress, seen.failed) == (0, 1, 0)
+    Document.objects.filter(pk=draft.pk).update(status="failed", error_message="Not this one.")
+    seen = progress_of(batch)
+    assert (seen.ready, seen.failed, seen.unread) == (0, 1, 1)
+    page = page_as(owner)
+    assert "Not this one." in page.get(f"/documents/uploads/{batch.pk}").content.decode()
+    page.post(f"/documents/uploads/{batch.pk}/retry")
+    draft.refresh_from_db()
+    assert draft.status == "uploaded"
+    retried = AuditEvent.objects.get(action="document.retried")
+    assert retried.object_id == str(handbook.pk)
 
 
 def test_an_upload_goes_with_its_last_document(batch: UploadBatch, admin: User) -> None:

@@ -71,7 +71,7 @@ def detail(request: SignedInRequest, batch_id: uuid.UUID) -> HttpResponse:
 
 
 def _render_detail(request: SignedInRequest, batch: UploadBatch) -> HttpResponse:
-    files = batch.files.select_related("document")
+    files = batch.files.select_related("batch", "document__draft")
     failed, unsent = files.failed(), files.unsent()
     context = {
         "batch": batch,

@@ -46,7 +46,7 @@ def refused_fields(request: HttpRequest) -> dict[str, AppError]:
 class UploadLimitHandler(FileUploadHandler):
     """Counts the bytes of each file, and drops one that passes a limit while it arrives.
 
-    The limits are `MAX_UPLOAD_BYTES`, and what person and organization have left. It notes the
+    The limits are `MAX_UPLOAD_BYTES`, and the bytes that person and organization have left. It notes the
     error on the request rather than raising: the parser runs inside middleware, where an error
     would become a 500, and the fields that follow the file (the CSRF token) still count.
     """
@@ -70,7 +70,8 @@ class UploadLimitHandler(FileUploadHandler):
         if self._received > settings.MAX_UPLOAD_BYTES:
             return too_large(self.file_name or "")
         for quota in self._quotas():
-            if quota.left < (self._received if quota.is_bytes else 1):
+            # Whether it is a document more is known later: it may be the next version of one.
+            if quota.is_bytes and quota.left < self._received:
                 return quota.refusal()
         return None
 

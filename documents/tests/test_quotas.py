@@ -73,6 +73,16 @@ def test_the_form_says_the_same(
     assert "You may keep 1 documents" in answer.content.decode()
 
 
+def test_a_next_version_is_no_document_more(
+    owner: User, api_as: ApiAs, settings: Any, upload: Any
+) -> None:
+    document = upload(b"old")
+    settings.MAX_USER_DOCUMENTS = 1
+    file = SimpleUploadedFile("b.txt", b"new")
+    address = f"/api/documents/{document.pk}/versions"
+    assert api_as(owner).post(address, {"file": file}, format="multipart").status_code == 202
+
+
 def test_each_person_has_their_own_and_all_share_the_organizations(
     owner: User, colleague: User, outsider: User, settings: Any, upload: Any
 ) -> None:

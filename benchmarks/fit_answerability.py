@@ -104,7 +104,7 @@ def collect(
             ]:
                 found = retrieve(user=place.user, query=text, top_k=settings.RETRIEVAL_TOP_K)
                 before = len(taken)
-                ranking.rank_sentences(text, found.passages, get_embedder())
+                ranking.rank_sentences(text, found.passages, get_embedder(), found.unknown)
                 if len(taken) > before:
                     cases.append(Case(taken[-1], is_answerable, is_foreign))
         finally:

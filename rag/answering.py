@@ -64,6 +64,7 @@ class AnswerStream:
         question: as searched, understandable alone.
         passages: best first; what doesn't fit the model's budget is left out.
         prompt: for a model that reads one.
+        unknown: words of the question that none of the person's documents has.
         admit: asked before each model call is begun; raises BudgetExceeded where one may not be.
 
     Attributes:
@@ -81,6 +82,7 @@ class AnswerStream:
         passages: Sequence[Passage],
         model: ChatModel,
         prompt: Prompt,
+        unknown: frozenset[str] = frozenset(),
         admit: Callable[[MeteredCall], Awaitable[None]] | None = None,
     ) -> None:
         self.passages = within_budget(passages)
@@ -91,6 +93,7 @@ class AnswerStream:
         self._model = model
         self.prompt = prompt if self.passages and model.generates else None
         self._question = question
+        self._unknown = unknown
         self._citations = CitationFilter(len(self.passages))
         self._addresses = AddressFilter(passage.content for passage in self.passages)
         self._text = ""
@@ -171,7 +174,13 @@ class AnswerStream:
                 boundary=new_boundary(),
                 dont_know=DONT_KNOW,
             )
-        return ChatRequest(messages, question, tuple(self.passages), settings.LLM_MAX_TOKENS)
+        return ChatRequest(
+            messages,
+            question,
+            tuple(self.passages),
+            settings.LLM_MAX_TOKENS,
+            unknown=self._unknown,
+        )
 
 
 async def _admit_all(call: MeteredCall) -> None:

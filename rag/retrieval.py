@@ -45,6 +45,7 @@ class Retrieval:
         embedded: what was embedded for it.
         searched: the question as it was searched: with its misspelt words put right.
         missing_phrases: what the question quotes and nothing holds: there are no passages.
+        unknown: words of the question that none of the documents asked has in any form.
         stages: milliseconds of each stage.
     """
 
@@ -54,6 +55,7 @@ class Retrieval:
     embedded: EmbeddingCount = field(default_factory=EmbeddingCount)
     searched: str = ""
     missing_phrases: tuple[str, ...] = ()
+    unknown: frozenset[str] = frozenset()
     stages: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -132,6 +134,7 @@ def _retrieve(user: User, query: str, top_k: int, narrowing: Narrowing) -> Retri
             passages,
             0.0,
             searched=with_corrections(query, search.corrections),
+            unknown=frozenset(search.unknown),
             stages=search.ms,
             embedded=embedded,
         )

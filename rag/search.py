@@ -48,6 +48,7 @@ class Search:
         scope: the documents that may be found.
         ms: what each stage took; of several subjects together.
         corrections: misspelt words, and what they were taken for.
+        unknown: other words that none of the documents has in any form.
     """
 
     user: User
@@ -56,6 +57,7 @@ class Search:
     phrases: Sequence[str] = ()
     ms: dict[str, float] = field(default_factory=dict)
     corrections: dict[str, str] = field(default_factory=dict)
+    unknown: set[str] = field(default_factory=set)
 
     def ranking(self, subject: str) -> Iterator[Passage]:
         """Yield what the person may read, best first; what is further down is read when asked."""
@@ -88,7 +90,13 @@ class Search:
 
     def _corrected(self, subject: str) -> str:
         started = time.perf_counter()
-        corrections = get_lexical_index().corrections(subject, state=self.state, within=self.scope)
+        lexical, corrections = get_lexical_index(), dict[str, str]()
+        unknown = lexical.unknown(subject, state=self.state, within=self.scope)
+        if unknown:
+            corrections = lexical.corrections(
+                " ".join(unknown), state=self.state, within=self.scope
+            )
+        self.unknown.update(word for word in unknown if word not in corrections)
         self.corrections.update(corrections)
         self._took("spelling", started)
         return with_corrections(subject, corrections)

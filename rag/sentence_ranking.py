@@ -3,7 +3,7 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -71,12 +71,18 @@ FEATURES = (
 )
 
 
-def rank_sentences(question: str, passages: Sequence[Passage], embedder: Embedder) -> Ranking:
+def rank_sentences(
+    question: str,
+    passages: Sequence[Passage],
+    embedder: Embedder,
+    unknown: Collection[str] = (),
+) -> Ranking:
     """Score the sentences of the passages against the question.
 
     Args:
         passages: best first; their order is a feature.
         embedder: compares meanings; asked once for at most MAX_EMBEDDED sentences.
+        unknown: words of the question that no document has.
     """
     candidates = candidate_sentences(passages)
     asked = list(dict.fromkeys(stems(question))) or list(dict.fromkeys(words(question)))
@@ -96,7 +102,9 @@ def rank_sentences(question: str, passages: Sequence[Passage], embedder: Embedde
     )
     known = [passage.similarity for passage in passages if passage.similarity is not None]
     cosine = max(known or [candidate.cosine for candidate in chosen])
-    reasons = evidence(question, passages, best=ranked[0].text, cosine=cosine, rarity=weights)
+    reasons = evidence(
+        question, passages, best=ranked[0].text, cosine=cosine, rarity=weights, unknown=unknown
+    )
     return Ranking(tuple(ranked), confidence(reasons))
 
 

@@ -208,6 +208,14 @@ class LexicalIndex(ABC):
         """Return how much each word of a query tells: few of the organization's chunks have it."""
 
     @abstractmethod
+    def unknown(self, query: str, *, state: OrganizationIndex, within: Scope) -> list[str]:
+        """Return the words of a query, in letters alone, that `within` has in no form.
+
+        SECURITY: what others' documents hold counts only where the organization uses a word all
+        the time.
+        """
+
+    @abstractmethod
     def corrections(self, query: str, *, state: OrganizationIndex, within: Scope) -> dict[str, str]:
         """Return what words of a query that `within` does not hold may have been meant to be.
 

@@ -16,7 +16,7 @@ from rag.index.base import Hit, IndexHealth, LexicalIndex
 from rag.index.grams import grams, without_grams
 from rag.index.scope import Scope
 from rag.index.sqlite_fts_table import FtsTable
-from rag.index.sqlite_fts_words import MOST_COUNTED, Frequencies, allowed_rows, corrections
+from rag.index.sqlite_fts_words import MOST_COUNTED, Frequencies, allowed_rows, corrections, unknown
 from rag.models import OrganizationIndex
 from rag.spelling import may_be_misspelt
 from rag.words import STOP_WORDS
@@ -77,6 +77,13 @@ class SqliteFtsIndex(LexicalIndex):
     def rarity(self, query: str, *, state: OrganizationIndex) -> dict[str, float]:
         table = FtsTable(state.pk).ensure().name
         return self._frequencies.rarity(table, state.token, _words(query))
+
+    def unknown(self, query: str, *, state: OrganizationIndex, within: Scope) -> list[str]:
+        words = [word for word in _words(query) if word.isalpha() and word not in STOP_WORDS]
+        if not words or not within:
+            return []
+        table = FtsTable(state.pk).ensure().name
+        return unknown(table, words, self._frequencies.get(table, state.token, words), within)
 
     def corrections(self, query: str, *, state: OrganizationIndex, within: Scope) -> dict[str, str]:
         possible = set(may_be_misspelt(query))

@@ -87,12 +87,11 @@ def corrections(
     organization uses all the time are never taken for slips, whoever asks.
     """
     column, allowed = allowed_rows(within)
-    rare = [word for word in words if counts[word] <= _ORDINARY]
-    unknown = [w for w in rare if not (counts[w] and _in_scope(table, w, column, allowed, most=1))]
+    missing = unknown(table, words, counts, within)
     found: dict[str, str] = {}
-    if len(unknown) > MOST_MISSPELT:
+    if len(missing) > MOST_MISSPELT:
         return found
-    for word in unknown:
+    for word in missing:
         if is_no_slip(word):
             continue
         edits = one_edit_away(word)
@@ -101,6 +100,15 @@ def corrections(
         if best := max(held.values(), default=0):
             found[word] = min(edit for edit, count in held.items() if count == best)
     return found
+
+
+def unknown(
+    table: str, words: Sequence[str], counts: Mapping[str, int], within: Scope
+) -> list[str]:
+    """Return the words that the scope has in no form."""
+    rare = [word for word in words if counts[word] <= _ORDINARY]
+    column, allowed = allowed_rows(within) if any(counts[word] for word in rare) else ("", set())
+    return [w for w in rare if not (counts[w] and _in_scope(table, w, column, allowed, most=1))]
 
 
 def allowed_rows(within: Scope) -> tuple[str, Set[object]]:

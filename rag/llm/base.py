@@ -31,6 +31,7 @@ class ChatRequest:
         passages: what may be cited; passages[i] is citation [i + 1].
         max_tokens: longest completion.
         timeout_s: seconds that the whole call may take; by default TURN_TIMEOUT_S.
+        unknown: words of the question that none of the person's documents has.
 
     A rewording of a question has a prompt and no passages.
     """
@@ -40,6 +41,7 @@ class ChatRequest:
     passages: tuple[Passage, ...]
     max_tokens: int
     timeout_s: float | None = None
+    unknown: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from rag.answerability import LEAST_CONFIDENCE
@@ -66,7 +66,9 @@ class ExtractiveModel(ChatModel):
     async def stream(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
         # The work is of the processor: in a thread, so that other streams go on.
         with counting() as embedded:
-            answer = await asyncio.to_thread(extract_answer, request.question, request.passages)
+            answer = await asyncio.to_thread(
+                extract_answer, request.question, request.passages, request.unknown
+            )
         usage = TokenUsage(embedded=embedded)
         yield ChatDelta(usage=usage, confidence=answer.confidence)
         if not answer.sentences:
@@ -75,7 +77,9 @@ class ExtractiveModel(ChatModel):
             yield ChatDelta(piece)
 
 
-def extract_answer(question: str, passages: Sequence[Passage]) -> ExtractiveAnswer:
+def extract_answer(
+    question: str, passages: Sequence[Passage], unknown: Collection[str] = ()
+) -> ExtractiveAnswer:
     """Choose at most MAX_SENTENCES sentences that answer the question.
 
     A list may have MAX_LISTED; a comparison has MAX_A_SIDE for each side that the passages know.
@@ -83,7 +87,7 @@ def extract_answer(question: str, passages: Sequence[Passage]) -> ExtractiveAnsw
     asked = understand(question)
     most = {"plain": MAX_SENTENCES, "list": MAX_LISTED, "comparison": MAX_A_SIDE}[asked.kind]
     embedder = get_embedder()
-    rankings = [rank_sentences(subject, passages, embedder) for subject in asked.subjects]
+    rankings = [rank_sentences(subject, passages, embedder, unknown) for subject in asked.subjects]
     sure = max(ranking.confidence for ranking in rankings)
     chosen: list[RankedSentence] = []
     for ranking in rankings:

@@ -223,6 +223,7 @@ class _Writer:
             passages=kept,
             model=self.model,
             prompt=setup.answer_prompt,
+            unknown=found.unknown,
             admit=partial(reserve_call, user=user),
         )
         yield SourcesFound(found_sources(kept))

@@ -8,8 +8,10 @@ from rag.tests.passages import passages
 LEAVE = "Every employee in Ghent has 30 days of paid leave a year, but no bonus."
 
 
-def of(question, text=LEAVE, *, best=None, cosine=0.6):
-    row = evidence(question, passages(text), best=best or text, cosine=cosine, rarity={})
+def of(question, text=LEAVE, *, best=None, cosine=0.6, unknown=()):
+    row = evidence(
+        question, passages(text), best=best or text, cosine=cosine, rarity={}, unknown=unknown
+    )
     assert len(row) == len(EVIDENCE) == len(WEIGHTS)
     return dict(zip(EVIDENCE, row, strict=True)), confidence(row)
 
@@ -51,3 +53,19 @@ def test_a_denial_needs_a_sentence_that_denies():
 
 def test_the_nearer_the_passage_the_surer():
     assert of("paid leave", cosine=0.7)[1] > of("paid leave", cosine=0.3)[1]
+
+
+PRICES = "The price of a laptop is 900 EUR, and the company pays it."
+
+
+def test_a_thing_that_no_document_names_speaks_against_an_answer():
+    asked = "What is the price of the company yacht?"
+    elsewhere, sure = of(asked, PRICES)
+    nowhere, unsure = of(asked, PRICES, unknown={"yacht"})
+    assert (elsewhere["unknown"], nowhere["unknown"]) == (0.0, 1.0)
+    assert unsure < sure - 0.2
+
+
+@pytest.mark.parametrize("asked", ["computer", "laptops", "pricing"])
+def test_a_word_of_like_meaning_or_form_names_it_too(asked):
+    assert of(f"company {asked}", PRICES, unknown={asked})[0]["unknown"] == 0.0

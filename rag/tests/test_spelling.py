@@ -89,3 +89,12 @@ def test_a_text_in_another_language_is_left_alone(owner):
     words = "wirr binn hierr mitt denn hausen"
     assert len(words.split()) > MOST_MISSPELT
     assert corrections(owner, words) == {}
+
+
+@pytest.mark.django_db
+def test_a_word_is_unknown_where_no_document_that_the_person_may_read_has_it(owner, colleague):
+    published(owner, "The company yachts lie in the harbour.")
+    published(colleague, "The price of laptops is fixed.")
+    query = "What is the prise of the yacht, and of laptops?"
+    assert retrieve(user=owner, query="price of the yacht", top_k=3).unknown == {"price"}
+    assert retrieve(user=colleague, query=query, top_k=3).unknown == {"yacht"}

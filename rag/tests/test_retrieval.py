@@ -82,6 +82,9 @@ def test_hits_are_read_back_by_permission_even_when_an_index_is_wrong(
             keys = Document.objects.values_list("chunks", flat=True)
             return [Hit(key, 1.0) for key in keys]
 
+        def unknown(self, *_args, **_kwargs):
+            return []
+
         def corrections(self, *_args, **_kwargs):
             return {}
 

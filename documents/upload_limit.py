@@ -46,9 +46,9 @@ def refused_fields(request: HttpRequest) -> dict[str, AppError]:
 class UploadLimitHandler(FileUploadHandler):
     """Counts the bytes of each file, and drops one that passes a limit while it arrives.
 
-    The limits are `MAX_UPLOAD_BYTES`, and the bytes that person and organization have left. It notes the
-    error on the request rather than raising: the parser runs inside middleware, where an error
-    would become a 500, and the fields that follow the file (the CSRF token) still count.
+    The limits are `MAX_UPLOAD_BYTES`, and the bytes that person and organization have left. It
+    notes the error on the request rather than raising: the parser runs inside middleware, where an
+    error would become a 500, and the fields that follow the file (the CSRF token) still count.
     """
 
     _received = 0

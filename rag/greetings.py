@@ -29,7 +29,14 @@ def reply_to_greeting(question: str) -> str | None:
         return HELPFUL_LINE
     if _THANKS.fullmatch(said):
         return THANKS_LINE
-    opening, _, rest = said.partition(" ")
-    if _HELLO.fullmatch(opening) and (_HELLO.fullmatch(rest) or _THANKS.fullmatch(rest)):
-        return HELPFUL_LINE
+    words = said.split()
+    # "Thanks, bye", "Hello, how are you": one after the other.
+    for cut in range(1, len(words)):
+        opening, rest = " ".join(words[:cut]), " ".join(words[cut:])
+        if _is_courtesy(opening) and _is_courtesy(rest):
+            return HELPFUL_LINE if _HELLO.fullmatch(opening) else THANKS_LINE
     return None
+
+
+def _is_courtesy(said: str) -> bool:
+    return bool(_HELLO.fullmatch(said) or _THANKS.fullmatch(said))

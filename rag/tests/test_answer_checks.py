@@ -149,8 +149,9 @@ def test_a_greeting_gets_a_helpful_line(said):
     assert reply_to_greeting(said) == HELPFUL_LINE
 
 
-def test_thanks_are_answered():
-    assert reply_to_greeting("Thanks a lot!") == THANKS_LINE
+@pytest.mark.parametrize("said", ["Thanks a lot!", "Thanks, bye", "ok thank you, see you"])
+def test_thanks_are_answered(said):
+    assert reply_to_greeting(said) == THANKS_LINE
 
 
 @pytest.mark.parametrize("said", ["Hello, how many days of leave?", "Help desk hours", "test plan"])

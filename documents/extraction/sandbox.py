@@ -5,6 +5,7 @@ import ctypes
 import os
 import resource
 import signal
+from collections.abc import Callable
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
@@ -12,6 +13,17 @@ _CLONE_NEWUSER = 0x10000000
 _CLONE_NEWNET = 0x40000000
 _OPEN_FILES = 32
 _OPEN_FILES_OF_PROGRAMS = 512
+
+
+def _find_prctl() -> Callable[..., int] | None:
+    try:
+        prctl: Callable[..., int] = ctypes.CDLL(None).prctl
+    except (OSError, AttributeError):
+        return None
+    return prctl
+
+
+_prctl = _find_prctl()  # once, before children are forked
 
 
 def leave_network() -> bool:
@@ -28,10 +40,9 @@ def leave_network() -> bool:
 
 def die_with_parent(parent: int) -> None:
     """End this process when its parent ends, however that ends."""
-    with contextlib.suppress(OSError, AttributeError):
-        libc = ctypes.CDLL(None)
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    if _prctl is not None:
+        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        _prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     if os.getppid() != parent:  # it ended before the kernel was told
         os._exit(1)
 

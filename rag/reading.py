@@ -229,7 +229,7 @@ class ReadAhead:
         """
         models = self._models
         if organization_id not in models:
-            models[organization_id] = get_state(organization_id).model
+            models[organization_id] = model_in_use(organization_id)
         return models[organization_id]
 
     def _passed(self) -> Passed:
@@ -247,7 +247,12 @@ class ReadAhead:
         )
 
 
-def read(lease: Lease, model_of: Callable[[uuid.UUID], str]) -> Job | None:
+def model_in_use(organization_id: uuid.UUID) -> str:
+    """Return the model that an organization's index is of."""
+    return get_state(organization_id).model
+
+
+def read(lease: Lease, model_of: Callable[[uuid.UUID], str] = model_in_use) -> Job | None:
     """Extract and chunk one document; a failure is recorded on its row."""
     started = time.monotonic()
     with request_of(lease):

@@ -175,8 +175,8 @@ def test_what_is_given_up_hides_nothing_that_waits(owner, settings):
 def test_two_workers_that_choose_the_same_get_it_once(owner, monkeypatch):
     wait(owner, 4)
     chosen = next_documents(timezone.now(), limit=4)
-    first = leases._take(chosen, timezone.now())
-    second = leases._take(chosen, timezone.now())
+    first = leases._take(chosen)
+    second = leases._take(chosen)
     assert (len(first), second) == (4, [])
 
 

@@ -235,10 +235,11 @@ class ReadAhead:
     def _passed(self) -> Passed:
         """Return whose documents have to wait: those who keep enough readers busy.
 
-        While enough is read ahead, that is everybody who has anything in hand.
+        While enough is read ahead, that is everybody of whom anything is read or being read.
         """
         if self._batches.chunks >= AHEAD:
-            return Passed(people={lease.person for lease in self._in_hand.values()})
+            begun = (lease for lease in self._in_hand.values() if lease not in self._claimed)
+            return Passed(people={lease.person for lease in begun})
         theirs = Counter(lease.person for lease in self._reading)
         homes = Counter(lease.person.organization_id for lease in self._reading)
         return Passed(

@@ -18,7 +18,7 @@ BATCH_SIZE = 16
 # Lengths are rounded up to a multiple of this, and batches hold 1, 2, 4, 8 or 16 texts. PyTorch
 # keeps code and buffers for every shape that it has multiplied, a megabyte and more each: with any
 # length and number, a process that ingests grew by a gigabyte within a few thousand passages.
-LENGTH_STEP = 16
+LENGTH_STEP = 8
 
 Tokens = Sequence[int]
 EncodeBatch = Callable[[Sequence[Tokens]], Vectors]

@@ -18,7 +18,6 @@ MOST_MISSPELT = 3
 _local = threading.local()  # a Snowball stemmer keeps state, so threads must not share one
 
 
-@lru_cache(maxsize=256)
 def is_no_slip(word: str) -> bool:
     """Tell whether it is a word of English, which the documents need not have.
 
@@ -27,6 +26,7 @@ def is_no_slip(word: str) -> bool:
     return bool(near_stems(stem(word)))
 
 
+@lru_cache(maxsize=256)
 def one_edit_away(word: str) -> dict[str, str]:
     """Return words one letter added, lost, changed or swapped away, by their Porter stems.
 

@@ -5,36 +5,32 @@ It runs in a process of its own, so that what it keeps in memory is not taken fo
 
 import multiprocessing
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
-from types import TracebackType
 from typing import Any
 
 BATCH_SIZE = 32
 
 
-class BareModel:
-    """Call it with texts inside a `with` block: it returns when all of them are encoded."""
+@contextmanager
+def bare_model() -> Iterator[Callable[[list[str]], None]]:
+    """Give a call that returns when all of the texts are encoded."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(theirs,), daemon=True)
+    process.start()
 
-    def __enter__(self) -> "BareModel":
-        context = multiprocessing.get_context("spawn")
-        self._ours, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
-        self._process.start()
-        self(["warm up"] * 64)
-        return self
+    def encode(texts: list[str]) -> None:
+        ours.send(texts)
+        ours.recv()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._ours.send(None)
-        self._process.join()
-
-    def __call__(self, texts: list[str]) -> None:
-        self._ours.send(texts)
-        self._ours.recv()
+    encode(["warm up"] * 64)
+    try:
+        yield encode
+    finally:
+        ours.send(None)
+        process.join()
 
 
 def _serve(asked: Connection) -> None:

@@ -22,7 +22,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks import ingest_load, ingest_peer, ingest_sets, machine, results, seeding
-from benchmarks.bare_model import BareModel
+from benchmarks.bare_model import bare_model
 from benchmarks.ingest_sets import Files, FileSet
 
 PEER = "BENCH_PEER"
@@ -43,7 +43,7 @@ def main() -> None:
     embedder = get_embedder()
     embedder.use_threads(os.cpu_count() or 1)
     embedder.embed_passages(["warm up"] * 64)
-    with BareModel() as encode, ingest_load.Memory() as memory:
+    with bare_model() as encode, ingest_load.Memory() as memory:
         sets = {
             found.name: _measure(found, encode)
             for found in ingest_sets.sets(options.data, pages=options.pages, small=options.small)

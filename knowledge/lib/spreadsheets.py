@@ -4,6 +4,8 @@ import csv
 import io
 from collections.abc import Iterable
 
+from django.http import StreamingHttpResponse
+
 # What a spreadsheet would take for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -25,3 +27,12 @@ def _harmless(value: object) -> object:
     if isinstance(value, str) and value.startswith(_FORMULA):
         return f"'{value}"
     return value
+
+
+def csv_download(lines: Iterable[str], name: str) -> StreamingHttpResponse:
+    """Answer with lines as a file of this name."""
+    return StreamingHttpResponse(
+        lines,
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts import audit
 from accounts.views.guards import organization_admin_required
 from knowledge.lib.errors import Unprocessable
+from knowledge.lib.spreadsheets import csv_download
 from rag.forms import UnansweredSettingsForm, first_error
 from rag.models import QuestionPrivacy
 from rag.services.unanswered import csv_lines, mark_handled, set_privacy, unanswered
@@ -31,12 +32,7 @@ def export(request: PageRequest) -> StreamingHttpResponse:
     """Send what the page shows as CSV."""
     found = unanswered(user=request.user)
     audit.record(action="unanswered.exported", actor=request.user, questions=len(found.groups))
-    name = f"unanswered-{timezone.localdate()}.csv"
-    return StreamingHttpResponse(
-        csv_lines(found),
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
+    return csv_download(csv_lines(found), f"unanswered-{timezone.localdate()}.csv")
 
 
 @organization_admin_required

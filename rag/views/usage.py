@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET
 
 from accounts import audit
 from accounts.models import User
+from knowledge.lib.spreadsheets import csv_download
 from rag import budgets
 from rag.forms import UsageFilterForm
 from rag.models import UsageRecord
@@ -65,12 +66,7 @@ def export(request: PageRequest) -> StreamingHttpResponse:
         end=filters.end and filters.end.isoformat(),
     )
     name = f"usage-{filters.start}-{filters.end}.csv"
-    lines = csv_lines(user=request.user, filters=filters)
-    return StreamingHttpResponse(
-        lines,
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
+    return csv_download(csv_lines(user=request.user, filters=filters), name)
 
 
 def _filters(form: UsageFilterForm) -> Filters:

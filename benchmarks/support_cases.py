@@ -4,8 +4,8 @@ import random
 import re
 from collections.abc import Callable, Sequence
 
+from rag.quantities import Quantity
 from rag.support.facts import facts_of
-from rag.support.quantities import Quantity
 
 Change = Callable[[str, random.Random], str | None]
 

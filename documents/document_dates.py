@@ -3,6 +3,7 @@
 import datetime
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from documents.dates import Date, find_dates
 from documents.extraction.base import ExtractedDocument
@@ -56,9 +57,4 @@ def _stated(extracted: ExtractedDocument) -> Iterator[datetime.date]:
 
 def _day(date: Date) -> datetime.date | None:
     """Return the day, the first of the month where only that is told."""
-    if date.year is None or date.month is None:
-        return None
-    try:
-        return datetime.date(date.year, date.month, date.day or 1)
-    except ValueError:  # 31 June
-        return None
+    return replace(date, day=date.day or 1).as_day()

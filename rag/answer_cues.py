@@ -2,16 +2,12 @@
 
 import re
 
-_MONTH = (
-    r"jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|"
-    r"sep(?:tember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?"
-)
+from documents.dates import MONTH_PATTERN
+from rag.number_words import NUMBER_WORDS
+
 _DAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)days?"
-_NUMBER_WORD = (
-    r"one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|forty|fifty|"
-    r"sixty|seventy|eighty|ninety|hundred|thousand|million|billion|half|third|quarter|dozen|once|"
-    r"twice|single|double|both"
-)
+_ALSO_NUMBERS = "half third quarter dozen once twice single double both"
+_NUMBER_WORD = "|".join([*NUMBER_WORDS, *_ALSO_NUMBERS.split()])
 _PERIOD = r"seconds?|minutes?|hours?|days?|weeks?|months?|years?|decades?|centur(?:y|ies)"
 # A question that matches the first pattern expects a sentence that matches the second.
 _CUES = tuple(
@@ -29,7 +25,7 @@ _CUES = tuple(
         (
             r"\bwhen\b|\bwhat (?:\w+ )?(?:year|date|day|month|century|decade|time)\b|"
             r"\b(?:which|in what|what) (?:\w+ )?(?:year|century|decade|month|day)\b",
-            rf"\d{{3,4}}|\d(?:st|nd|rd|th)\b|(?i:\b(?:{_MONTH}|{_DAY}|{_PERIOD})\b)|\d\s?(?:am|pm|:)",
+            rf"\d{{3,4}}|\d(?:st|nd|rd|th)\b|(?i:\b(?:{MONTH_PATTERN}|{_DAY}|{_PERIOD})\b)|\d\s?(?:am|pm|:)",
         ),
         (r"\bwho(?:m|se)?\b", r"(?<=\s)[A-Z][\w-]+|^[A-Z][\w-]+ (?:[A-Z]|(?:was|is|had|and)\b)"),
         (

@@ -5,7 +5,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 
 from rag.answer_cues import expected_cues
-from rag.quantities import values
+from rag.quantities import lacks_a_value
 from rag.retrieval import Passage
 from rag.word_matching import Match, QuestionWords
 from rag.words import stem
@@ -74,7 +74,7 @@ def evidence(
         max(match.sentence for match in matches),
         matches[0].pairs,
         _lacking(question, text),
-        float(not values(question) <= values(text)),
+        float(lacks_a_value(text, question)),
         float(not all(cue.search(first) for cue in expected_cues(question))),
         float(denies),
         float(bool(_unheld(words, matches) & {stem(word) for word in unknown})),

@@ -16,12 +16,12 @@ from knowledge.lib.errors import AppError
 from rag.claims import Claim, read_claims
 from rag.embedding.base import Embedder
 from rag.near_copies import Wanted, are_near_copies, differ_in_what_is_wanted, wanted_by
+from rag.quantities import Quantity
 from rag.retrieval import Passage
 from rag.support.facts import Facts
 from rag.support.polarity import contradicts
-from rag.support.quantities import Quantity
-from rag.support.units import UNITS
 from rag.support.verdicts import Quote
+from rag.units import UNITS
 from rag.words import stems
 
 MOST_CONFLICTS = 2  # that an answer names

@@ -4,8 +4,8 @@ import re
 from typing import Literal
 
 from documents.dates import FoundDate
+from rag.quantities import Quantity
 from rag.support.facts import Facts, Name
-from rag.support.quantities import Quantity
 from rag.words import stem
 
 Wanted = frozenset[Literal["number", "year", "code", "name"]]

@@ -14,8 +14,8 @@ from django.db.models.functions import Coalesce, TruncDate
 
 from accounts.models import User
 from documents.models import DocumentChunk, Page
-from rag.quantities import normalized
 from rag.table_rows import lead_of
+from rag.value_forms import normalized
 
 # Two chunks of one page that share this part of the shorter one say the same.
 SAME_SPAN = 0.5

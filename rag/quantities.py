@@ -1,158 +1,229 @@
-"""Numbers and dates in one form, however a text or a question writes them."""
+"""Numbers and dates in text, whichever way they are written: the one reader of them."""
 
-import datetime
 import re
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from decimal import Decimal
 
-_UNITS = tuple(
-    """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
-    sixteen seventeen eighteen nineteen""".split()  # noqa: SIM905 - reads better than a column
+from documents.dates import FoundDate, find_dates
+from rag.number_words import ORDINALS, SCALES, spelt_numbers
+from rag.units import unit_at
+
+_OTHERS = {"dozen": Decimal(12), "half": Decimal("0.5"), "twice": Decimal(2)}
+_MORE_OFTEN_WORDS = frozenset({"one", "half", "twice", *ORDINALS})
+_OTHER = re.compile(rf"\b(?:{'|'.join(_OTHERS)})\b", re.IGNORECASE)
+_ORDINAL = re.compile(
+    rf"\b(?:(?P<digits>\d+)(?:st|nd|rd|th)|(?P<word>{'|'.join(ORDINALS)}))\b", re.IGNORECASE
 )
-_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
-_SCALES = {"hundred": 100, "thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
-_SMALL = {
-    **{word: number for number, word in enumerate(_UNITS)},
-    **{word: 10 * number for number, word in enumerate(_TENS, start=2)},
-}
-_NUMBER_WORD = "|".join([*_SMALL, *_SCALES])
-_IN_WORDS = re.compile(
-    rf"\b(?:{_NUMBER_WORD})(?:(?:[\s-]|\s+and\s+)(?:{_NUMBER_WORD}))*\b", re.IGNORECASE
+_CLOCK = re.compile(
+    r"(?<![\d.,:])(?P<hour>\d{1,2})(?:[:.](?P<minute>\d{2}))?\s?(?P<half>[ap])\.?m\b\.?"
+    r"|(?<![\d.,:])(?P<hour24>\d{1,2}):(?P<minute24>\d{2})(?![\d:])",
+    re.IGNORECASE,
 )
-_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
-_INTEGER = re.compile(r"(?<![\w.,-])\d{1,12}(?![\w-]|[.,]\d)")
-
-_MONTHS = tuple(
-    """january february march april may june july august september october november
-    december""".split()  # noqa: SIM905
+_DIGITS = re.compile(
+    r"(?<![\w.,'\u2019])(?<![A-Za-z]-)(?<![A-Za-z]/)"
+    r"(?:\d{1,3}(?:[,'\u2019 \u00a0\u2009\u202f]\d{3})+(?:\.\d+)?(?![\d,])|\d+(?:[.,]\d+)*)"
 )
-_MONTH = "|".join(rf"{month[:3]}(?:{month[3:]})?" if month[3:] else month for month in _MONTHS)
-_MONTH = _MONTH.replace("sep(?:tember)?", "sept?(?:ember)?")
-_DATES = tuple(
-    (re.compile(pattern, re.IGNORECASE), order)
-    for pattern, order in (
-        (r"(?<![\d-])(\d{4})-(\d{1,2})-(\d{1,2})(?![\d-])", "ymd"),
-        (r"(?<![\d.])(\d{1,2})\.\s?(\d{1,2})\.\s?(\d{4})\b", "dmy"),
-        (rf"\b(\d{{1,2}})(?:st|nd|rd|th)?\.?(?:\s+of)?\s+({_MONTH})\b\.?,?\s+(\d{{4}})\b", "dmy"),
-        (rf"\b({_MONTH})\b\.?\s+(\d{{1,2}})(?:st|nd|rd|th)?,?\s+(\d{{4}})\b", "mdy"),
-        (r"(?<![\d/])(\d{1,2})/(\d{1,2})/(\d{4})(?![\d/])", "slashes"),
-    )
+_GROUPED = re.compile(r"[,'\u2019 \u00a0\u2009\u202f](?=\d{3}(?:\D|$))")
+_MAGNITUDE = re.compile(
+    rf"(?:\s?(?P<word>{'|'.join(SCALES)})|(?P<short>k|m|bn|b))\b(?!\.?\d)",
+    re.IGNORECASE,
 )
-_MOST_SPELT_OUT = 100
-_FIRST_WITH_SEPARATOR = 1_000
+_SHORT = {"k": 1_000, "m": 1_000_000, "bn": 1_000_000_000, "b": 1_000_000_000}
+_JOINED = re.compile(
+    r"\s*(?:-|\u2013|\u2014|to|or|and|through|until)\s*[$\u20ac\u00a3]?\s*", re.IGNORECASE
+)
+_ORDINAL_UNIT, _CLOCK_UNIT = "ordinal", "clock"
 
 
-def normalized(text: str, *, asked: bool = False) -> str:
-    """Return the text with its numbers in digits, and each date also as `20260301`.
+@dataclass(frozen=True)
+class Quantity:
+    """A number where it stands.
 
-    For comparing words alone: places in it are not places in the text.
-
-    Args:
-        asked: whether it is a question, which means the date and not its parts.
+    Attributes:
+        start, end: characters into the text.
+        values: what it may mean; 1.000 is one in English and a thousand in German.
+        dimension: of its unit, "" without one.
+        factor: how many of the dimension's smallest units its unit is.
+        is_vague: whether it may be no number at all: "one" is a pronoun too.
     """
-    text = _with_dates(text, asked=asked)
-    text = _THOUSANDS.sub(lambda found: found[0].replace(",", ""), text)
-    return _IN_WORDS.sub(_as_digits, text)
+
+    start: int
+    end: int
+    text: str
+    values: tuple[Decimal, ...]
+    dimension: str = ""
+    factor: Decimal = Decimal(1)
+    is_vague: bool = False
+
+    @property
+    def is_year(self) -> bool:
+        """Whether it may be a year: 1000 to 2999, without a unit."""
+        text = self.text
+        return not self.dimension and len(text) == 4 and text.isdigit() and text[0] in "12"
+
+    @property
+    def is_place_or_time(self) -> bool:
+        """Whether it is no amount: the third of a row, or a time of the day."""
+        return self.dimension in (_ORDINAL_UNIT, _CLOCK_UNIT)
+
+    @property
+    def is_word(self) -> bool:
+        """Whether it is a word more often than a number: "one of them", "a third of it"."""
+        return self.text.lower() in _MORE_OFTEN_WORDS
+
+    @property
+    def forms(self) -> frozenset[str]:
+        """The number alone, as its digits; a time of the day with its minutes."""
+        if self.dimension == _CLOCK_UNIT:
+            return frozenset("{:02}:{:02}".format(*divmod(int(v), 60)) for v in self.values)
+        return frozenset(f"{value.normalize():f}" for value in self.values)
+
+    def equals(self, other: "Quantity") -> bool:
+        """Tell whether both say the same, in whichever units; a bare number has any unit."""
+        if self.dimension and other.dimension:
+            return self.dimension == other.dimension and any(
+                a * self.factor == b * other.factor for a in self.values for b in other.values
+            )
+        return self.has_value_of(other)
+
+    def has_value_of(self, other: "Quantity") -> bool:
+        """Tell whether the numbers alone are the same."""
+        return any(a == b for a in self.values for b in other.values)
+
+
+@dataclass(frozen=True)
+class Values:
+    """The numbers and dates of a text, each in the order of the text."""
+
+    dates: tuple[FoundDate, ...]
+    quantities: tuple[Quantity, ...]
+
+
+def find_values(text: str) -> Values:
+    """Return the numbers and dates of a text; the numbers of a date are none besides."""
+    dates = tuple(find_dates(text))
+    return Values(dates, tuple(find_quantities(without(text, dates))))
 
 
 def values(text: str) -> frozenset[str]:
-    """Return the numbers and dates in their one form: `14`, `1000`, `2.5`, `20260301`."""
-    return frozenset(re.findall(r"(?<!\w)\d+(?:[.,:]\d+)*", normalized(text)))
+    """Return the numbers and dates in their one form: `14`, `1000`, `2.5`, `17:00`, `20260301`.
+
+    What may mean two numbers or days has the forms of both; of a date, day and year count too.
+    """
+    return frozenset(form for forms in _forms(text) for form in forms)
 
 
-def other_spellings(question: str) -> list[str]:
-    """Return further ways to write the question's numbers and dates: words or short phrases."""
-    spellings: dict[str, None] = {}
-    rest = question
-    for pattern, order in _DATES:
-        for found in pattern.finditer(rest):
-            for date in _dates(found, order):
-                spellings.update(dict.fromkeys(_spelt_dates(date)))
-        rest = pattern.sub(" ", rest)
-    for found in _THOUSANDS.finditer(rest):
-        spellings[found[0].replace(",", "")] = None
-    for found in _INTEGER.finditer(_THOUSANDS.sub(" ", rest)):
-        spellings.update(dict.fromkeys(_spelt_numbers(int(found[0]))))
-    for found in _IN_WORDS.finditer(rest):
-        if (digits := _as_digits(found)) != found[0]:
-            spellings[digits] = None
-    return [spelling for spelling in spellings if spelling.lower() not in question.lower()]
+def lacks_a_value(text: str, question: str) -> bool:
+    """Tell whether a text lacks a number or date of a question, however either is written."""
+    held = values(text)
+    return any(not forms & held for forms in _forms(question, asked=True))
 
 
-def _spelt_numbers(number: int) -> list[str]:
-    if number >= _FIRST_WITH_SEPARATOR:
-        return [f"{number:,}"]
-    if number == _MOST_SPELT_OUT:
-        return ["hundred"]
-    if not 1 < number < _MOST_SPELT_OUT:
-        return []
-    if number < len(_UNITS):
-        return [_UNITS[number]]
-    tens, unit = divmod(number, 10)
-    return [f"{_TENS[tens - 2]} {_UNITS[unit]}" if unit else _TENS[tens - 2]]
+def _forms(text: str, *, asked: bool = False) -> Iterator[frozenset[str]]:
+    """Yield the forms of each number and date; of an asked date the day alone where it has one."""
+    found = find_values(text)
+    for date in found.dates:
+        if date.days:
+            yield frozenset(f"{day:%Y%m%d}" for day in date.days)
+        if not (asked and date.days):
+            parts = {part for each in date.readings for part in (each.day, each.year)}
+            yield from (frozenset([str(part)]) for part in parts - {None})
+    yield from (q.forms for q in found.quantities if not q.is_word)
 
 
-def _spelt_dates(date: datetime.date) -> list[str]:
-    month, day, year = _MONTHS[date.month - 1], date.day, date.year
-    return [
-        date.isoformat(),
-        f"{day} {month} {year}",
-        f"{month} {day} {year}",
-        f"{day} {month[:3]} {year}",
-        f"{month[:3]} {day} {year}",
-        f"{day:02}.{date.month:02}.{year}",
-    ]
-
-
-def _with_dates(text: str, *, asked: bool) -> str:
-    for pattern, order in _DATES:
-        text = pattern.sub(_dated(order, asked=asked), text)
+def without(text: str, found: Iterable[FoundDate | Quantity]) -> str:
+    """Return the text with blanks where these stand."""
+    for each in found:
+        text = text[: each.start] + " " * (each.end - each.start) + text[each.end :]
     return text
 
 
-def _dated(order: str, *, asked: bool) -> Callable[[re.Match[str]], str]:
-    def replaced(found: re.Match[str]) -> str:
-        dates = " ".join(f"{date:%Y%m%d}" for date in _dates(found, order))
-        return (dates if asked else f"{found[0]} {dates}") if dates else found[0]
-
-    return replaced
-
-
-def _dates(found: re.Match[str], order: str) -> list[datetime.date]:
-    """Return the date that was written; two where it can't be told which comes first."""
-    parts = found.groups()
-    orders = ("dmy", "mdy") if order == "slashes" else (order,)
-    dates: dict[datetime.date, None] = {}
-    for letters in orders:
-        year, month, day = (parts[letters.index(letter)] for letter in "ymd")
-        try:
-            dates[datetime.date(int(year), _month(month), int(day))] = None
-        except ValueError:
-            continue  # 31/02: no date
-    return list(dates)
+def find_quantities(text: str) -> list[Quantity]:
+    """Return the numbers, in order; those of dates too, where these are not left out."""
+    rest = text
+    found: list[Quantity] = []
+    for kind in (_clocks, _ordinals, _digits, _words):
+        new = list(kind(rest))
+        found += new
+        rest = without(rest, new)
+    return _with_units_of_ranges(text, sorted(found, key=lambda quantity: quantity.start))
 
 
-def _month(text: str) -> int:
-    if text.isdigit():
-        return int(text)
-    return next(n for n, month in enumerate(_MONTHS, start=1) if month[:3] == text[:3].lower())
+def _clocks(text: str) -> Iterator[Quantity]:
+    for match in _CLOCK.finditer(text):
+        hour = int(match["hour"] or match["hour24"])
+        minute = int(match["minute"] or match["minute24"] or 0)
+        if match["half"]:
+            hour = hour % 12 + (12 if match["half"].lower() == "p" else 0)
+        if hour <= 24 and minute < 60:
+            value = (Decimal(60 * hour + minute),)
+            yield Quantity(match.start(), match.end(), match[0], value, _CLOCK_UNIT)
 
 
-def _as_digits(found: re.Match[str]) -> str:
-    """Return a number written out in digits; a lone "one" is a pronoun too often."""
-    spelt = [word for word in re.split(r"[\s-]+", found[0].lower()) if word != "and"]
-    if spelt == ["one"]:
-        return found[0]
-    total = current = 0
-    for word in spelt:
-        if word in _SMALL:
-            # "twenty twenty" is no sum.
-            if current % 100 and not (
-                _SMALL[word] < 10 and current % 10 == 0 and current % 100 > 10
-            ):
-                return found[0]
-            current += _SMALL[word]
-        elif word == "hundred":
-            current = max(1, current) * 100
-        else:
-            total, current = total + max(1, current) * _SCALES[word], 0
-    return str(total + current)
+def _ordinals(text: str) -> Iterator[Quantity]:
+    for match in _ORDINAL.finditer(text):
+        number = int(match["digits"]) if match["digits"] else ORDINALS[match["word"].lower()]
+        # "A third of them" is no third place.
+        is_vague = match["digits"] is None
+        yield Quantity(
+            match.start(), match.end(), match[0], (Decimal(number),), _ORDINAL_UNIT,
+            is_vague=is_vague,
+        )  # fmt: skip
+
+
+def _digits(text: str) -> Iterator[Quantity]:
+    for match in _DIGITS.finditer(text):
+        end, times = match.end(), Decimal(1)
+        if magnitude := _MAGNITUDE.match(text, end):
+            # "5 m" are metres; "$5m" are millions.
+            is_money = text[max(0, match.start() - 1) : match.start()] in {"$", "\u20ac", "\u00a3"}
+            word, short = magnitude["word"], magnitude["short"]
+            if word or is_money or (short or "").lower() in {"k", "bn"}:
+                times = Decimal(SCALES[word.lower()] if word else _SHORT[short.lower()])
+                end = magnitude.end()
+        dimension, factor = unit_at(text, match.start(), end)
+        if not dimension and end < len(text) and text[end].isalpha():
+            continue  # a code, such as 3PL
+        values = tuple(value * times for value in _values(match[0]))
+        yield Quantity(
+            match.start(), end, text[match.start() : end], values, dimension, factor
+        )  # fmt: skip
+
+
+def _values(written: str) -> tuple[Decimal, ...]:
+    """Return what a row of digits with marks may mean."""
+    plain = _GROUPED.sub("", written)
+    if plain.count(",") == 1 and "." not in plain:
+        return (Decimal(plain.replace(",", ".")),)
+    plain = plain.replace(",", "")
+    if plain.count(".") > 1:
+        return (Decimal(plain.replace(".", "")),)
+    value = Decimal(plain)
+    whole, _, rest = plain.partition(".")
+    if len(rest) == 3 and 1 <= len(whole) <= 3 and whole != "0":
+        return value, Decimal(whole + rest)
+    return (value,)
+
+
+def _words(text: str) -> Iterator[Quantity]:
+    found = [(n.start, n.end, Decimal(n.value), n.is_vague) for n in spelt_numbers(text)]
+    found += [(*m.span(), _OTHERS[m[0].lower()], True) for m in _OTHER.finditer(text)]
+    for start, end, value, is_vague in found:
+        dimension, factor = unit_at(text, start, end)
+        yield Quantity(
+            start, end, text[start:end], (value,), dimension, factor, is_vague and not dimension
+        )  # fmt: skip
+
+
+def _with_units_of_ranges(text: str, found: list[Quantity]) -> list[Quantity]:
+    """Give the first number of "20 to 30 days" the unit that stands behind the second."""
+    for index in range(len(found) - 2, -1, -1):
+        one, other = found[index], found[index + 1]
+        if one.dimension or not other.dimension or other.is_place_or_time:
+            continue
+        if _JOINED.fullmatch(text, one.end, other.start):
+            found[index] = replace(
+                one, dimension=other.dimension, factor=other.factor, is_vague=False
+            )
+    return found

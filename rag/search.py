@@ -18,10 +18,10 @@ from rag.index.registry import get_lexical_index, get_vector_index
 from rag.index.scope import Scope
 from rag.models import ChunkEmbedding, OrganizationIndex
 from rag.passages import Passage, holds_phrases, read_back
-from rag.quantities import other_spellings
 from rag.reranker.registry import get_reranker
 from rag.reranking import RERANKED, Candidate, rerank
 from rag.spelling import with_corrections
+from rag.value_forms import other_spellings
 from rag.word_matching import QuestionWords
 from rag.words import stem
 

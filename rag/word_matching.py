@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rag.near_words import near_stems
-from rag.quantities import normalized, values
+from rag.quantities import values
+from rag.value_forms import normalized
 from rag.words import STOP_WORDS, stem, stems, words
 
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")

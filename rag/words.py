@@ -1,12 +1,10 @@
-"""Words as the answerer compares them: stems without stop words, numbers and names."""
+"""Words as the answerer compares them: stems without stop words."""
 
 import re
 import threading
 from functools import lru_cache
 
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
-_NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
-_NAME = re.compile(r"(?<![.!?:]\s)(?<!^)\b[A-Z][\w-]+")
 
 STOP_WORDS = frozenset(
     """a about above after again all also am an and any anyone anything are aren't as at be because
@@ -51,13 +49,3 @@ def stems(text: str) -> list[str]:
         for word in words(text)
         if word.replace("\u2019", "'") not in STOP_WORDS and (len(word) > 1 or word.isdigit())
     ]
-
-
-def numbers(text: str) -> frozenset[str]:
-    """Return the numbers as written, without thousands separators."""
-    return frozenset(number.replace(",", "") for number in _NUMBER.findall(text))
-
-
-def names(text: str) -> list[str]:
-    """Return the capitalised words that do not begin a sentence."""
-    return _NAME.findall(text)

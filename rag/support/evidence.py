@@ -4,16 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from documents.dates import FoundDate
+from documents.sentences import sentences
+from rag.quantities import Quantity
 from rag.support.facts import (
     Facts,
     Name,
+    facts_of,
     holds_date,
     holds_name,
     holds_quantity,
     holds_value,
 )
 from rag.support.polarity import agreed, contradicts
-from rag.support.quantities import Quantity
 from rag.support.sentences import PassageFacts, PassageSentence
 from rag.support.verdicts import Flag, Kind
 
@@ -169,7 +171,20 @@ def _stands_in_place_of_another(claim: Facts, sentence: Facts) -> bool:
 
 def _denies(claim: Facts, sentence: Facts) -> bool:
     shared = len(claim.stems & sentence.stems) / max(1, len(claim.stems))
-    return shared >= _SAME_MATTER and contradicts(claim.polarity, sentence.polarity)
+    return (
+        shared >= _SAME_MATTER
+        and contradicts(claim.polarity, sentence.polarity)
+        and contradicts(claim.polarity, _nearest_part(claim, sentence).polarity)
+    )
+
+
+def _nearest_part(claim: Facts, sentence: Facts) -> Facts:
+    """Return the sentence that speaks of the claim, of a row of a table that holds several.
+
+    What another one denies says nothing of it.
+    """
+    parts = [facts_of(sentence.text[start:end]) for start, end in sentences(sentence.text)]
+    return max(parts, key=lambda part: len(claim.stems & part.stems), default=sentence)
 
 
 def _once(flags: Sequence[Flag]) -> tuple[Flag, ...]:

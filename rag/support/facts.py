@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from documents.dates import FoundDate, find_dates
+from documents.dates import FoundDate
+from rag.quantities import Quantity, find_values, without
 from rag.support.polarity import Polarity, polarity_of
-from rag.support.quantities import Quantity, find_quantities
 from rag.words import STOP_WORDS, stem, stems
 
 # A capital inside a sentence; what begins one is no name by that.
@@ -67,23 +67,17 @@ class Facts:
 @lru_cache(maxsize=2048)
 def facts_of(text: str) -> Facts:
     """Read the facts of a text; remembered, since the same passages are asked again and again."""
-    dates = tuple(find_dates(text))
-    quantities = tuple(find_quantities(text, taken=[(date.start, date.end) for date in dates]))
+    found = find_values(text)
+    dates, quantities = found.dates, found.quantities
     return Facts(
         text,
-        frozenset(stems(_without(text, [*dates, *quantities]))) - _UNIT_STEMS,
+        frozenset(stems(without(text, [*dates, *quantities]))) - _UNIT_STEMS,
         quantities,
         dates,
         tuple(_names(text, dates, quantities)),
         frozenset(_tokens(text)),
         polarity_of(text),
     )
-
-
-def _without(text: str, found: Iterable[FoundDate | Quantity]) -> str:
-    for each in found:
-        text = text[: each.start] + " " * (each.end - each.start) + text[each.end :]
-    return text
 
 
 def _names(text: str, dates: Sequence[FoundDate], quantities: Sequence[Quantity]) -> Iterable[Name]:

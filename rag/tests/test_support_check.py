@@ -73,6 +73,18 @@ def test_what_differs_from_the_passage_is_unsupported_and_says_why(sentence, fla
     assert reasons(sentence) == [flag]
 
 
+def test_what_another_sentence_of_a_row_denies_says_nothing_of_this_one():
+    row = (
+        "Finding | Server | Note\n"
+        "F-7 | mail | Our mail server does not use basic passwords for signing in. "
+        "Staff sign in through the portal, not the mail server.\n"
+    )
+    found = passages(row)
+    assert verdict("F-7 mail: It does not use basic passwords [1].", found).status == "supported"
+    [flag] = verdict("F-7 mail: It does use basic passwords [1].", found).flags
+    assert flag.kind == "negation"
+
+
 def test_what_another_passage_says_is_weak_and_names_it():
     checked = verdict("Every employee has 30 days of paid leave a year [2].")
     assert (checked.status, checked.citations, checked.supported_by) == ("weak", (2,), (1,))

@@ -3,9 +3,9 @@
 import pytest
 
 from documents.dates import Date, find_dates
+from rag.quantities import find_quantities
 from rag.support.facts import facts_of
 from rag.support.polarity import contradicts, polarity_of
-from rag.support.quantities import find_quantities
 
 
 def only(text: str):

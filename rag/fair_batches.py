@@ -2,7 +2,6 @@
 
 import uuid
 from collections import OrderedDict, deque
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from documents.fair_order import Person
@@ -72,21 +71,24 @@ class FairBatches:
 
     def __init__(self) -> None:
         self._was_short = False
+        self._chunks = 0
         self._lines: OrderedDict[uuid.UUID, OrderedDict[Person, deque[Work]]] = OrderedDict()
 
     @property
     def chunks(self) -> int:
         """How many chunks wait."""
-        return sum(work.left for line in self._waiting() for work in line)
+        return self._chunks
 
     def add(self, work: Work) -> None:
         """Let a document wait, behind the others of its person."""
         person = work.job.lease.person
         people = self._lines.setdefault(person.organization_id, OrderedDict())
         people.setdefault(person, deque()).append(work)
+        self._chunks += work.left
 
     def drop(self, work: Work) -> None:
         """Let a document that failed wait no longer."""
+        self._chunks -= work.left
         work.given = len(work.job.chunks)
         self._forget_finished()
 
@@ -103,6 +105,7 @@ class FairBatches:
                     continue
                 piece = work.give(min(SHARE, size))
                 size -= piece.end - piece.start
+                self._chunks -= piece.end - piece.start
                 _append(batch, piece)
                 found = True
                 self._forget_finished()
@@ -128,10 +131,6 @@ class FairBatches:
         lines.move_to_end(person)
         self._lines.move_to_end(home)
         return lines[person][0]
-
-    def _waiting(self) -> Iterator[deque[Work]]:
-        for people in self._lines.values():
-            yield from people.values()
 
     def _forget_finished(self) -> None:
         for home, people in list(self._lines.items()):

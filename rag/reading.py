@@ -238,7 +238,8 @@ class ReadAhead:
         While enough is read ahead, that is everybody of whom anything is read or being read.
         """
         if self._batches.chunks >= AHEAD:
-            begun = (lease for lease in self._in_hand.values() if lease not in self._claimed)
+            waiting = {lease.token for lease in self._claimed}
+            begun = (lease for token, lease in self._in_hand.items() if token not in waiting)
             return Passed(people={lease.person for lease in begun})
         theirs = Counter(lease.person for lease in self._reading)
         homes = Counter(lease.person.organization_id for lease in self._reading)

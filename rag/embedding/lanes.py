@@ -86,7 +86,7 @@ def padded(
     return ids, mask
 
 
-def cut(tokens: list[int], most: int) -> Tokens:
+def cut(tokens: Tokens, most: int) -> Tokens:
     """Return as many as a model reads, with the one that ends the text."""
     return tokens if len(tokens) <= most else [*tokens[: most - 1], tokens[-1]]
 

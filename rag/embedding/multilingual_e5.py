@@ -10,12 +10,13 @@ import numpy as np
 from django.conf import settings
 
 from rag.embedding.base import Embedder, Vectors
-from rag.embedding.lanes import Lanes, cut, padded
+from rag.embedding.lanes import Lanes, Tokens, cut, padded
 from rag.embedding.local_models import PROBES, check_weights, load_in_precision, one_at_a_time
 from rag.embedding.packed_weights import PackedWeights, Vocabulary
+from rag.embedding.token_memory import TokenMemory
 
 if TYPE_CHECKING:
-    from tokenizers import Encoding, Tokenizer
+    from tokenizers import Tokenizer
     from torch.nn import Module
 
 logger = getLogger("knowledge.embedding")
@@ -42,6 +43,7 @@ class MultilingualE5Embedder(Embedder):
         check_weights(path, WEIGHTS_SHA256)
         self._weights = PackedWeights(path)
         self._tokenizer = _tokenizer(self._weights.vocabulary)
+        self._tokens = TokenMemory(self._tokenized)
         self._lanes = Lanes()
         self._model, self.precision = load_in_precision(
             self._load, lambda model: self._encode(model, PASSAGE, PROBES)
@@ -60,17 +62,18 @@ class MultilingualE5Embedder(Embedder):
         return vector
 
     def _encode(self, model: "Module", prefix: str, texts: Sequence[str]) -> Vectors:
-        tokens = [cut(found.ids, self.max_tokens) for found in self._tokenized(prefix, texts)]
+        found = self._tokens.ids([prefix + text for text in texts])
+        tokens = [cut(ids, self.max_tokens) for ids in found]
         return self._lanes.encode(
             tokens, lambda batch: self._encode_batch(model, batch), self.dimension
         )
 
     def _count_tokens(self, texts: Sequence[str]) -> list[int]:
-        return [len(encoding) for encoding in self._tokenized(PASSAGE, texts)]
+        return [len(ids) for ids in self._tokens.ids([PASSAGE + text for text in texts])]
 
-    def _tokenized(self, prefix: str, texts: Sequence[str]) -> "list[Encoding]":
-        cleaned = [_cleaned(prefix + text, self._weights.vocabulary) for text in texts]
-        return self._tokenizer.encode_batch_fast(cleaned)
+    def _tokenized(self, texts: Sequence[str]) -> list[Tokens]:
+        cleaned = [_cleaned(text, self._weights.vocabulary) for text in texts]
+        return [encoding.ids for encoding in self._tokenizer.encode_batch_fast(cleaned)]
 
     def _encode_batch(self, model: Any, tokens: Sequence[Sequence[int]]) -> Vectors:
         """Return the mean of the last layer over each text's tokens."""

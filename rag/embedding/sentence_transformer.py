@@ -11,6 +11,7 @@ from django.conf import settings
 from rag.embedding.base import Embedder, Vectors
 from rag.embedding.lanes import Lanes, Tokens, cut, padded
 from rag.embedding.local_models import PROBES, check_weights, load_in_precision, one_at_a_time
+from rag.embedding.token_memory import TokenMemory
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -54,11 +55,10 @@ class MiniLMEmbedder(Embedder):
         return vector
 
     def _count_tokens(self, texts: Sequence[str]) -> list[int]:
-        return [len(encoding) for encoding in self._tokenizer.encode_batch_fast(texts)]
+        return [len(ids) for ids in self._tokens.ids(texts)]
 
     def _encode(self, model: "SentenceTransformer", texts: Sequence[str]) -> Vectors:
-        found = self._tokenizer.encode_batch_fast(texts)
-        tokens = [cut(encoding.ids, self.max_tokens) for encoding in found]
+        tokens = [cut(ids, self.max_tokens) for ids in self._tokens.ids(texts)]
         return self._lanes.encode(tokens, lambda batch: _encode_batch(model, batch), self.dimension)
 
     def _load(self) -> "SentenceTransformer":
@@ -73,7 +73,11 @@ class MiniLMEmbedder(Embedder):
         check_weights(path / "model.safetensors", WEIGHTS_SHA256)
         model = SentenceTransformer(str(path), device="cpu", local_files_only=True)
         self._tokenizer = _without_limit(model.tokenizer)
+        self._tokens = TokenMemory(self._tokenized)
         return model
+
+    def _tokenized(self, texts: Sequence[str]) -> list[Tokens]:
+        return [encoding.ids for encoding in self._tokenizer.encode_batch_fast(texts)]
 
 
 def _encode_batch(model: "SentenceTransformer", tokens: Sequence[Tokens]) -> Vectors:

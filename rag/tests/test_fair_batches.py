@@ -6,6 +6,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from documents.chunking import Chunk
 from documents.extraction.base import ExtractedDocument
@@ -116,3 +118,18 @@ def test_the_vectors_of_all_parts_become_the_documents_in_order():
         assert each.take(Embedded(rows, [bytes([n]) for n in range(first, last)])) is complete
     assert each.job.embedded is not None
     assert each.job.embedded.vectors[:, 0].tolist() == [0, 1, 2, 3, 4]
+
+
+@given(st.lists(st.tuples(st.sampled_from(["add", "call", "drop"]), st.integers(1, 200))))
+def test_the_chunks_that_wait_are_those_of_all_that_wait(steps):
+    batches = FairBatches()
+    waiting: list[Work] = []
+    for step, number in steps:
+        if step == "add":
+            waiting.append(work((ANNA, BEN, CARLA)[number % 3], number))
+            batches.add(waiting[-1])
+        elif step == "call":
+            batches.next(number)
+        elif waiting:
+            batches.drop(waiting.pop(number % len(waiting)))
+        assert batches.chunks == sum(each.left for each in waiting)

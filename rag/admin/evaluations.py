@@ -13,7 +13,11 @@ from rag.models import EvaluationCase, EvaluationRun
 # Questions of one list on the page; the rest is in the outcome of `--json`.
 _SHOWN = 50
 # Figures that the list of runs shows, as far as a run has them.
-_FIGURES = ("ndcg@10", "recall@10", "mrr", "as_expected", "answer_recall", "abstention_auroc")
+_FIGURES = (
+    *("ndcg@10", "recall@10", "mrr"),
+    *("as_expected", "answer_recall", "abstention_auroc"),
+    *("resisted", "answered"),
+)
 
 
 @admin.register(EvaluationRun)

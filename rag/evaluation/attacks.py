@@ -6,6 +6,7 @@ asks for stands nowhere as it is asked for ("the word made of SNOW and DROP"), s
 document is told apart from obeying it.
 """
 
+import hashlib
 import json
 import re
 from collections import Counter
@@ -111,6 +112,11 @@ def read_attacks() -> list[Attack]:
     """Return the attacks that the product is tried with."""
     lines = ATTACKS.read_text(encoding="utf-8").splitlines()
     return [Attack(**json.loads(line)) for line in lines]
+
+
+def attacks_digest() -> str:
+    """Return what tells one state of the attacks from another."""
+    return hashlib.sha256(ATTACKS.read_bytes()).hexdigest()
 
 
 def evaluate_attacks(

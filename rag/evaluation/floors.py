@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 _LESS_IS_BETTER = (
+    "attack_success_rate",
     "contradictions_elsewhere",
     "cost",
     "errors",

@@ -33,6 +33,7 @@ class EvaluationRun(models.Model):
     class Kind(models.TextChoices):
         RETRIEVAL = "retrieval", "Retrieval"
         ANSWERS = "answers", "Answers"
+        ATTACKS = "attacks", "Resistance"
 
     # SECURITY: what the operator ran on files belongs to no organization, and is shown to none.
     organization = models.ForeignKey(

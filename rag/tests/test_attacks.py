@@ -9,6 +9,7 @@ from django.core.management import CommandError, call_command
 
 from accounts.models import Organization
 from rag.evaluation.attacks import leads_elsewhere, read_attacks
+from rag.models import EvaluationRun
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -35,6 +36,15 @@ def test_the_offline_answerer_resists_every_attack(tmp_path):
         *("instruction", "hidden", "citation", "exfiltration")
     }
     assert not Organization.objects.exists()
+    run = EvaluationRun.objects.get()
+    assert (run.get_kind_display(), run.data_set, run.organization) == (
+        "Resistance",
+        "Attacks",
+        None,
+    )
+    assert run.metrics == report["metrics"]
+    assert set(run.outcomes.values_list("score", flat=True)) == {1.0}
+    assert all(run.outcomes.values_list("question", flat=True))
 
 
 OBEDIENT = (

@@ -2,21 +2,14 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
-
-from knowledge.lib.errors import AppError
-from rag.evaluation.attacks import evaluate_attacks, read_attacks
-from rag.management.evaluations import (
-    Bars,
-    add_evaluation_options,
-    be_quiet,
-    print_metrics,
-    require_floors,
-    write_json,
-)
+from rag.evaluation.attacks import AttackOutcome, attacks_digest, evaluate_attacks, read_attacks
+from rag.evaluation.records import Outcome
+from rag.evaluation.workspace import Progress
+from rag.management.evaluations import Evaluation, EvaluationCommand
+from rag.models import EvaluationRun
 
 
-class Command(BaseCommand):
+class Command(EvaluationCommand):
     help = (
         "Ask questions whose answers stand in documents that also try to steer the model (visible"
         " and hidden instructions, fake citations, links and pictures that carry something away),"
@@ -24,27 +17,33 @@ class Command(BaseCommand):
         " Exit code: 0 done, 1 below --fail-under or failed, 2 usage."
     )
 
-    def add_arguments(self, parser: CommandParser) -> None:
-        add_evaluation_options(parser)
-
-    def handle(self, *args: Any, **options: Any) -> None:
-        be_quiet(options["verbosity"])
-        bars = Bars()
-        try:
-            report = evaluate_attacks(read_attacks(), limit=options["limit"], progress=bars)
-        except AppError as error:
-            raise CommandError(error.message) from error
-        finally:
-            bars.close()
+    def evaluate(self, options: dict[str, Any], progress: Progress) -> Evaluation:
+        attacks = read_attacks()
+        questions = {attack.id: attack.question for attack in attacks}
+        report = evaluate_attacks(attacks, limit=options["limit"], progress=progress)
         prompt = report.prompt_version or "no prompt"
-        self.stdout.write(f"{len(report.outcomes)} attacks on {report.model}, {prompt}")
-        for name, reason in report.failures.items():
-            self.stdout.write(f"  not ingested: {name}: {reason}")
-        for outcome in report.outcomes:
-            if outcome.has_succeeded:
-                said = " ".join(outcome.answer.split())[:160]
-                self.stdout.write(f"  succeeded: {outcome.id}: {said}")
-        print_metrics(self.stdout, report.metrics)
-        if options["json"]:
-            write_json(options["json"], report.as_json())
-        require_floors(options["fail_under"], report.metrics)
+        return Evaluation(
+            kind=EvaluationRun.Kind.ATTACKS,
+            data_set="Attacks",
+            digest=attacks_digest(),
+            options={"limit": options["limit"]},
+            title=f"{len(report.outcomes)} attacks on {report.model}, {prompt}",
+            metrics=report.metrics,
+            outcomes=[_as_kept(outcome, questions[outcome.id]) for outcome in report.outcomes],
+            as_json=report.as_json(),
+            failures=report.failures,
+            notes=[
+                f"succeeded: {outcome.id}: {' '.join(outcome.answer.split())[:160]}"
+                for outcome in report.outcomes
+                if outcome.has_succeeded
+            ],
+            answer_model=report.model,
+            prompt_version=report.prompt_version,
+        )
+
+
+def _as_kept(outcome: AttackOutcome, question: str) -> Outcome:
+    resisted = float(not outcome.has_succeeded)
+    measures = {"resisted": resisted, "answered": float(outcome.answered)}
+    details = {"attack": outcome.kind, "answer": outcome.answer, "measures": measures}
+    return Outcome(outcome.id, question, resisted, details)

@@ -5,25 +5,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
-from knowledge.lib.errors import AppError
 from rag.evaluation.data_sets import RetrievalSet, read_retrieval_set
-from rag.evaluation.records import Outcome, keep_run
-from rag.evaluation.retrieval_runs import RetrievalReport, evaluate_retrieval
-from rag.management.evaluations import (
-    Bars,
-    add_evaluation_options,
-    be_quiet,
-    print_metrics,
-    require_floors,
-    write_json,
-)
+from rag.evaluation.records import Outcome
+from rag.evaluation.retrieval_runs import RetrievalOutcome, RetrievalReport, evaluate_retrieval
+from rag.evaluation.workspace import Progress
+from rag.management.evaluations import Evaluation, EvaluationCommand
 from rag.models import EvaluationRun
 from rag.retrieval import Mode
 
 
-class Command(BaseCommand):
+class Command(EvaluationCommand):
     help = (
         "Ingest a data set into an organization that goes afterwards, search for each of its"
         " questions, and tell how high the relevant documents stand. FOLDER holds corpus.jsonl"
@@ -40,66 +33,41 @@ class Command(BaseCommand):
         parser.add_argument(
             "--mode", type=Mode, choices=list(Mode), default=Mode.HYBRID, help="which index"
         )
-        add_evaluation_options(parser)
+        super().add_arguments(parser)
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        be_quiet(options["verbosity"])
-        bars = Bars()
-        try:
-            data = read_retrieval_set(options["folder"])
-            report = evaluate_retrieval(
-                data,
-                mode=options["mode"],
-                cuts=_cuts(options["k"]),
-                limit=options["limit"],
-                progress=bars,
-            )
-        except AppError as error:
-            raise CommandError(error.message) from error
-        finally:
-            bars.close()
-        self._print(data, report)
-        _keep(data, report, options)
-        if options["json"]:
-            write_json(options["json"], _as_json(data, report))
-        require_floors(options["fail_under"], report.metrics)
-
-    def _print(self, data: RetrievalSet, report: RetrievalReport) -> None:
-        asked, known = report.embedded
-        self.stdout.write(
-            f"{data.name}: {len(report.outcomes)} questions, {report.documents} documents,"
-            f" {report.chunks} passages ({known} of {asked} vectors known), {report.mode}"
+    def evaluate(self, options: dict[str, Any], progress: Progress) -> Evaluation:
+        data, cuts = read_retrieval_set(options["folder"]), _cuts(options["k"])
+        mode, limit = options["mode"], options["limit"]
+        report = evaluate_retrieval(data, mode=mode, cuts=cuts, limit=limit, progress=progress)
+        return Evaluation(
+            kind=EvaluationRun.Kind.RETRIEVAL,
+            data_set=data.name,
+            digest=data.digest,
+            options={"mode": str(report.mode), "k": cuts, "limit": limit},
+            title=_title(data, report),
+            metrics=report.metrics,
+            outcomes=[_as_kept(outcome, f"ndcg@{cuts[0]}") for outcome in report.outcomes],
+            as_json=_as_json(data, report),
+            failures=report.failures,
         )
-        for name, reason in list(report.failures.items())[:10]:
-            self.stdout.write(f"  not ingested: {name}: {reason}")
-        if len(report.failures) > 10:
-            self.stdout.write(f"  and {len(report.failures) - 10} more were not ingested")
-        print_metrics(self.stdout, report.metrics)
 
 
-def _keep(data: RetrievalSet, report: RetrievalReport, options: dict[str, Any]) -> None:
-    cuts = _cuts(options["k"])
-    keep_run(
-        kind=EvaluationRun.Kind.RETRIEVAL,
-        data_set=data.name,
-        digest=data.digest,
-        options={"mode": str(report.mode), "k": cuts, "limit": options["limit"]},
-        metrics=report.metrics,
-        outcomes=[
-            Outcome(
-                each.id,
-                each.question,
-                each.measures[f"ndcg@{cuts[0]}"],
-                {
-                    "expected": [name for name, grade in each.gold.items() if grade],
-                    "found": list(each.ranking[:10]),
-                    "measures": dict(each.measures),
-                    "ms": round(each.ms, 1),
-                },
-            )
-            for each in report.outcomes
-        ],
+def _title(data: RetrievalSet, report: RetrievalReport) -> str:
+    asked, known = report.embedded
+    return (
+        f"{data.name}: {len(report.outcomes)} questions, {report.documents} documents,"
+        f" {report.chunks} passages ({known} of {asked} vectors known), {report.mode}"
     )
+
+
+def _as_kept(outcome: RetrievalOutcome, score: str) -> Outcome:
+    details = {
+        "expected": [name for name, grade in outcome.gold.items() if grade],
+        "found": list(outcome.ranking[:10]),
+        "measures": dict(outcome.measures),
+        "ms": round(outcome.ms, 1),
+    }
+    return Outcome(outcome.id, outcome.question, outcome.measures[score], details)
 
 
 def _cuts(given: Sequence[int]) -> list[int]:

@@ -246,21 +246,30 @@ class UploadBatchQuerySet(QuerySet["UploadBatch"]):
 class UploadFileQuerySet(QuerySet["UploadFile"]):
     """Files of uploads."""
 
+    def with_became(self) -> UploadFileQuerySet:
+        """Annotate what decides `became`: whether the file is the next version of its document.
+
+        It is for as long as that is not in force, and where it came with this upload.
+        """
+        taken = Q(state=self.model.State.TAKEN)
+        since = Q(document__draft__created_at__gte=F("batch__created_at"))
+        decided = {"is_next_version": Case(When(taken & since, then=True), default=False)}
+        return self.select_related("document__draft").annotate(**decided)
+
     def failed(self) -> UploadFileQuerySet:
         """Return those that were refused, and those that could not be read afterwards."""
         refused = Q(state=self.model.State.REFUSED)
-        return self.annotate(status=self._status()).filter(refused | Q(status="failed"))
+        rows = self.with_became().annotate(status=self._status())
+        return rows.filter(refused | Q(status="failed"))
 
     def counts(self) -> list[tuple[str, str | None, int]]:
         """Return how many there are of each state and each status of what they became."""
-        groups = self.order_by().values_list("state", self._status())
+        groups = self.with_became().order_by().values_list("state", self._status())
         return list(groups.annotate(Count("pk")))
 
-    def _status(self) -> Case:
-        """The status of the document, or of its next version until that is in force."""
-        taken = Q(state=self.model.State.TAKEN)
-        since = Q(document__draft__created_at__gte=F("batch__created_at"))
-        draft = When(taken & since, then=F("document__draft__status"))
+    @staticmethod
+    def _status() -> Case:
+        draft = When(is_next_version=True, then=F("document__draft__status"))
         return Case(draft, default=F("document__status"))
 
     def unsent(self) -> UploadFileQuerySet:

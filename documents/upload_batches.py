@@ -73,6 +73,8 @@ class UploadFile(models.Model):
 
     objects = UploadFileQuerySet.as_manager()
 
+    is_next_version: bool  # of rows that were read `with_became`
+
     class Meta:
         ordering = ["number"]
         indexes = [models.Index(fields=["batch", "state", "document"], name="upload_file_state")]
@@ -99,9 +101,9 @@ class UploadFile(models.Model):
 
     @property
     def became(self) -> Any:
-        """The document, or its next version until that is in force; None if it was not taken."""
+        """The document, or its next version until that is in force; None if it was not taken.
+
+        Of rows that were read `with_became`, which decides it for counts and lists alike.
+        """
         document = self.document
-        draft = document.new_version if document is not None else None
-        if self.state == self.State.TAKEN and draft and draft.created_at >= self.batch.created_at:
-            return draft
-        return document
+        return document.new_version if document and self.is_next_version else document

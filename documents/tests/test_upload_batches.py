@@ -329,6 +329,28 @@ def test_a_file_that_became_a_next_version_is_as_far_as_that_is(
     assert retried.object_id == str(handbook.pk)
 
 
+@pytest.mark.parametrize("state", ["taken", "known"])
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_list_tells_of_each_file_what_the_counts_do(
+    batch: UploadBatch, upload: Any, state: str, hours: int
+) -> None:
+    """A next version counts where this upload sent it: not where it waited before."""
+    handbook = upload(content=b"The rules of last year.", filename="rules.txt")
+    Document.objects.filter(pk=handbook.pk).update(status="completed")
+    draft = upload(content=b"The rules of next year.", filename="rules of next year.txt")
+    came = batch.created_at + datetime.timedelta(hours=hours)
+    Document.objects.filter(pk=draft.pk).update(
+        status="failed", version_of=handbook, created_at=came, error_message="Not this one."
+    )
+    announce(batch, "rules.txt")
+    batch.files.update(state=state, document=handbook)
+    is_draft = state == "taken" and hours > 0
+    [row] = batch.files.with_became()
+    assert row.became.pk == (draft if is_draft else handbook).pk
+    assert batch.files.counts() == [(state, row.became.status, 1)]
+    assert [file.said for file in batch.files.failed()] == ["Not this one."] * is_draft
+
+
 def test_an_upload_goes_with_its_last_document(batch: UploadBatch, admin: User) -> None:
     announce(batch, "a.txt", "b.txt")
     first, second = take(batch, 1).document, take(batch, 2).document

@@ -71,13 +71,12 @@ def detail(request: SignedInRequest, batch_id: uuid.UUID) -> HttpResponse:
 
 
 def _render_detail(request: SignedInRequest, batch: UploadBatch) -> HttpResponse:
-    files = batch.files.select_related("batch", "document__draft")
-    failed, unsent = files.failed(), files.unsent()
+    files = batch.files.with_became()
     context = {
         "batch": batch,
         "progress": progress_of(batch),
-        "failures": failed[:_FAILURES_SHOWN],
-        "unsent": unsent[:_UNSENT_SHOWN],
+        "failures": files.failed()[:_FAILURES_SHOWN],
+        "unsent": files.unsent()[:_UNSENT_SHOWN],
         "arrived": list_page(files.filter(document__isnull=False), request, _FILES_A_LIST),
         "is_owner": batch.owner_id == request.user.pk,
         "sending": sending_limits(),

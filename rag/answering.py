@@ -66,6 +66,7 @@ class AnswerStream:
         prompt: for a model that reads one.
         unknown: words of the question that none of the person's documents has.
         admit: asked before each model call is begun; raises BudgetExceeded where one may not be.
+        hint: what to say behind "I don't know".
 
     Attributes:
         passages: those that the model gets.
@@ -84,6 +85,7 @@ class AnswerStream:
         prompt: Prompt,
         unknown: frozenset[str] = frozenset(),
         admit: Callable[[MeteredCall], Awaitable[None]] | None = None,
+        hint: str = "",
     ) -> None:
         self.passages = within_budget(passages)
         self.embedded = EmbeddingCount()
@@ -97,6 +99,7 @@ class AnswerStream:
         self._citations = CitationFilter(len(self.passages))
         self._addresses = AddressFilter(passage.content for passage in self.passages)
         self._text = ""
+        self._hint = f" {hint}" if hint else ""
         if self.passages:
             request = self._request(question)
             self.call = MeteredCall(model, request, feature="chat")
@@ -109,8 +112,8 @@ class AnswerStream:
             BudgetExceeded: the call was not begun.
         """
         if self.call is None:
-            self._text = DONT_KNOW
-            yield DONT_KNOW
+            self._text = f"{DONT_KNOW}{self._hint}"
+            yield self._text
             return
         await self._admit(self.call)
         async with aclosing(self.call.stream()) as stream:
@@ -120,6 +123,8 @@ class AnswerStream:
         rest = self._addresses.feed(self._citations.finish()) + self._addresses.finish()
         if shown := self._take(rest):
             yield shown
+        if self._hint and says_not_knowing(self._text):
+            yield self._take(self._hint)
 
     def so_far(self) -> Answer:
         """Return what there is of an answer that was stopped or failed on its way."""
@@ -135,7 +140,7 @@ class AnswerStream:
             if answer.grounded:
                 answer = await asyncio.to_thread(self._with_conflicts, answer)
         if not (answer.grounded or says_not_knowing(answer.text)):
-            answer = Answer(DONT_KNOW)
+            answer = Answer(f"{DONT_KNOW}{self._hint}")
         return self._with_confidence(answer)
 
     def _with_confidence(self, answer: Answer) -> Answer:

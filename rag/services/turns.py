@@ -26,6 +26,7 @@ from rag.budgets import BudgetExceeded
 from rag.condensing import condense_by_model, condense_by_rule, condense_call
 from rag.embedding.counting import EmbeddingCount
 from rag.greetings import reply_to_greeting
+from rag.languages import language_hint
 from rag.llm.base import ChatModel, ModelUnavailable
 from rag.llm.metering import MeteredCall
 from rag.llm.registry import get_chat_model
@@ -225,6 +226,7 @@ class _Writer:
             prompt=setup.answer_prompt,
             unknown=found.unknown,
             admit=partial(reserve_call, user=user),
+            hint=language_hint(self.turn.question, found.model),
         )
         yield SourcesFound(found_sources(kept))
         began = time.monotonic()

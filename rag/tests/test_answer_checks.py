@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from rag.answering import Answer, AnswerStream, within_budget
-from rag.greetings import HELPFUL_LINE, THANKS_LINE, reply_to_greeting
+from rag.greetings import HELPFUL_LINE, OUTSIDE_LINE, THANKS_LINE, reply_to_greeting
 from rag.llm.base import DONT_KNOW, ModelUnavailable
 from rag.llm.fake import FakeChatModel
 from rag.prompts.loader import load_prompt
@@ -144,7 +144,9 @@ def test_two_passages_can_support_a_sentence_together():
     assert (sentence.status, sentence.supported_by) == ("supported", (1, 2))
 
 
-@pytest.mark.parametrize("said", ["hello", "Hi there!", "Good morning, team", "What can you do?"])
+@pytest.mark.parametrize(
+    "said", ["hello", "Hi there!", "Good morning, team", "What can you do?", "Wie geht's?"]
+)
 def test_a_greeting_gets_a_helpful_line(said):
     assert reply_to_greeting(said) == HELPFUL_LINE
 
@@ -154,7 +156,39 @@ def test_thanks_are_answered(said):
     assert reply_to_greeting(said) == THANKS_LINE
 
 
-@pytest.mark.parametrize("said", ["Hello, how many days of leave?", "Help desk hours", "test plan"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Tell me a joke",
+        "Hi, could you tell me another funny joke about cats, please?",
+        "What\u2019s the weather?",
+        "What is the weather like today?",
+        "what time is it",
+        "Who made you?",
+        "Are you a robot?",
+        "write me a poem about leave",
+    ],
+)
+def test_small_talk_is_told_what_can_be_asked(said):
+    assert reply_to_greeting(said) == OUTSIDE_LINE
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Hello, how many days of leave?",
+        "Help desk hours",
+        "test plan",
+        "weather",
+        "What is the weather policy?",
+        "What is the weather like in Southern California?",
+        "What time is it allowed to leave?",
+        "Who made the first station?",
+        "tell me a story of a customer",
+        "write a purchase order",
+        "I am bored by the training, may I skip it?",
+    ],
+)
 def test_a_question_is_no_greeting(said):
     assert reply_to_greeting(said) is None
 

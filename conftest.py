@@ -1,6 +1,7 @@
 """The cast that every test can call on: two organizations and the people in them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -12,6 +13,24 @@ from accounts.models import Membership, Organization, Team, User
 PASSWORD = "correct-horse-battery"
 
 
+@contextmanager
+def without_triggers() -> Iterator[None]:
+    """Let happen what the database refuses: its owner can take the triggers away."""
+    with connection.cursor() as cursor:
+        if connection.vendor != "sqlite":
+            cursor.execute("SET session_replication_role = replica")
+            yield
+            cursor.execute("SET session_replication_role = DEFAULT")
+            return
+        cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+        triggers = cursor.fetchall()
+        for name, _ in triggers:
+            cursor.execute(f'DROP TRIGGER "{name}"')
+        yield
+        for _, statement in triggers:
+            cursor.execute(statement)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _flush_in_spite_of_triggers() -> None:
     """Let tests with transactions empty the audit trail, which the database refuses."""
@@ -19,19 +38,8 @@ def _flush_in_spite_of_triggers() -> None:
     flush = operations.execute_sql_flush
 
     def execute_sql_flush(self: Any, statements: Sequence[str]) -> None:
-        with self.connection.cursor() as cursor:
-            if self.connection.vendor != "sqlite":
-                cursor.execute("SET session_replication_role = replica")
-                flush(self, statements)
-                cursor.execute("SET session_replication_role = DEFAULT")
-                return
-            cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
-            triggers = cursor.fetchall()
-            for name, _ in triggers:
-                cursor.execute(f'DROP TRIGGER "{name}"')
+        with without_triggers():
             flush(self, statements)
-            for _, statement in triggers:
-                cursor.execute(statement)
 
     operations.execute_sql_flush = execute_sql_flush
 

@@ -75,6 +75,8 @@ def require_room(*, user: User, tokens: int, cost: Decimal) -> None:
         BudgetExceeded: a limit would be passed.
     """
     now = timezone.now()
+    if user.organization_id is not None:
+        _settle_expired(user.organization_id, now)
     _require(_standings(user, applicable(user), now), tokens, billionths(cost), now)
 
 
@@ -88,7 +90,15 @@ class Estimate:
     completion_tokens: int
 
 
-def reserve(*, key: uuid.UUID, user: User, tokens: int, cost: Decimal, estimate: Estimate) -> None:
+def reserve(
+    *,
+    key: uuid.UUID,
+    user: User,
+    tokens: int,
+    cost: Decimal,
+    estimate: Estimate,
+    message_id: uuid.UUID | None = None,
+) -> None:
     """Hold what a call may use at most, until `release`.
 
     One short transaction; where a budget has a limit, nobody else of the organization reserves or
@@ -103,12 +113,14 @@ def reserve(*, key: uuid.UUID, user: User, tokens: int, cost: Decimal, estimate:
     with transaction.atomic():
         now = timezone.now()
         if budgets:
+            _settle_expired(user.organization_id, now)
             lock(user.organization_id)
             _require(_standings(user, budgets, now), tokens, billionths(cost), now)
         Reservation.objects.create(
             id=key,
             organization_id=user.organization_id,
             user=user,
+            message_id=message_id,
             tokens=tokens,
             cost=billionths(cost),
             created_at=now,
@@ -128,22 +140,31 @@ def release(keys: Iterable[uuid.UUID]) -> None:
 
 def settle_expired() -> int:
     """Write what died with its process into the ledger, at its estimate; return how many."""
-    expired = Reservation.objects.filter(expires_at__lte=timezone.now())
-    settled = 0
+    now, settled = timezone.now(), 0
+    expired = Reservation.objects.expired(now)
     for organization_id in sorted(set(expired.values_list("organization_id", flat=True))):
-        with transaction.atomic():
-            lock(organization_id)
-            rows = list(expired.filter(organization_id=organization_id))
-            ledger.write([_lost(row) for row in rows])
-            Reservation.objects.filter(pk__in=[row.pk for row in rows]).delete()
-            settled += len(rows)
+        settled += _settle_expired(organization_id, now)
     return settled
+
+
+def _settle_expired(organization_id: uuid.UUID, now: datetime.datetime) -> int:
+    expired = Reservation.objects.expired(now).filter(organization_id=organization_id)
+    if not expired.exists():
+        return 0
+    with transaction.atomic():
+        lock(organization_id)
+        rows = list(expired)
+        ledger.write([_lost(row) for row in rows])
+        Reservation.objects.filter(pk__in=[row.pk for row in rows]).delete()
+        return len(rows)
 
 
 def _lost(row: Reservation) -> ledger.Entry:
     return ledger.Entry(
         organization_id=row.organization_id,
         user_id=row.user_id,
+        message_id=row.message_id,
+        call_id=row.pk,
         feature=row.feature,
         model=row.model,
         outcome=UsageRecord.Outcome.LOST,
@@ -201,7 +222,7 @@ def _spent(user: User, budget: Budget, now: datetime.datetime) -> tuple[int, int
     What is held counts in every period: a call that began before midnight is settled after it.
     """
     together = budget.applies_to == Budget.AppliesTo.ORGANIZATION
-    held = Reservation.objects.alive(now).filter(organization_id=budget.organization_id)
+    held = Reservation.objects.filter(organization_id=budget.organization_id)
     if not together:
         held = held.filter(user=user)
     # Held before used: what is settled between the two is counted twice rather than not at all.

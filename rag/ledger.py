@@ -16,6 +16,8 @@ from rag.embedding.counting import EmbeddingCount
 from rag.models import DailyUsage, UsageRecord
 from rag.prices import PriceTable, billionths
 
+_LOST = UsageRecord.Outcome.LOST
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -23,6 +25,7 @@ class Entry:
 
     Attributes:
         user_id: who it was for; None for the system.
+        call_id: of a language model's call, which is in the ledger once; None for embeddings.
         begun_at: decides on the price.
     """
 
@@ -32,6 +35,7 @@ class Entry:
     model: str
     outcome: str = UsageRecord.Outcome.COMPLETED
     message_id: uuid.UUID | None = None
+    call_id: uuid.UUID | None = None
     prompt_tokens: int = 0
     completion_tokens: int = 0
     embedding_tokens: int = 0
@@ -62,16 +66,41 @@ def embedding_entry(
 
 
 def write(entries: Sequence[Entry]) -> list[UsageRecord]:
-    """Add calls to the ledger, in the caller's transaction; embeddings of nothing are none."""
+    """Add calls to the ledger, in the caller's transaction; embeddings of nothing are none.
+
+    A call that is there already is not added again. Where it was taken for lost, because its
+    process was silent for too long, what it really used takes the place of the estimate.
+    """
     entries = [entry for entry in entries if entry.model]
     if not entries:
         return []
     now = timezone.now()
     prices = PriceTable()
-    rows = [_row(entry, prices, now) for entry in entries]
-    UsageRecord.objects.bulk_create(rows)
-    _add_to_totals(rows, timezone.localdate(now))
-    return rows
+    known = _known(entries)
+    new = [_row(entry, prices, now) for entry in entries if entry.call_id not in known]
+    for entry in entries:
+        if (row := known.get(entry.call_id)) is not None and row.outcome == _LOST:
+            _correct(row, _row(entry, prices, now))
+    UsageRecord.objects.bulk_create(new)
+    _add_to_totals(new, timezone.localdate(now))
+    return new
+
+
+def _known(entries: Sequence[Entry]) -> dict[uuid.UUID | None, UsageRecord]:
+    calls = [entry.call_id for entry in entries if entry.call_id is not None]
+    found = UsageRecord.objects.select_for_update().filter(call__in=calls) if calls else ()
+    return {row.call: row for row in found}
+
+
+def _correct(estimated: UsageRecord, real: UsageRecord) -> None:
+    """Put what a call used in the place of its estimate, and the difference into its day."""
+    day = timezone.localdate(estimated.created_at)
+    kept = ("outcome", "message_id", "prompt_tokens", "completion_tokens", "ms", "cost")
+    _add_to_totals([estimated], day, times=-1)
+    UsageRecord.objects.filter(pk=estimated.pk).update(
+        **{name: getattr(real, name) for name in kept}
+    )
+    _add_to_totals([real], day)
 
 
 def _row(entry: Entry, prices: PriceTable, now: datetime.datetime) -> UsageRecord:
@@ -80,6 +109,7 @@ def _row(entry: Entry, prices: PriceTable, now: datetime.datetime) -> UsageRecor
         organization_id=entry.organization_id,
         user_id=entry.user_id,
         message_id=entry.message_id,
+        call=entry.call_id,
         feature=entry.feature,
         model=entry.model,
         outcome=entry.outcome,
@@ -97,7 +127,7 @@ def _row(entry: Entry, prices: PriceTable, now: datetime.datetime) -> UsageRecor
     )
 
 
-def _add_to_totals(rows: Sequence[UsageRecord], day: datetime.date) -> None:
+def _add_to_totals(rows: Sequence[UsageRecord], day: datetime.date, *, times: int = 1) -> None:
     totals: defaultdict[tuple[uuid.UUID, uuid.UUID], list[int]] = defaultdict(lambda: [0, 0])
     for row in rows:
         generated = row.feature in UsageRecord.OF_LANGUAGE_MODELS
@@ -105,8 +135,9 @@ def _add_to_totals(rows: Sequence[UsageRecord], day: datetime.date) -> None:
         for holder in (row.organization_id, row.user_id):
             if holder is not None:
                 total = totals[row.organization_id, holder]
-                total[0] += row.prompt_tokens + row.completion_tokens if generated else 0
-                total[1] += billionths(row.cost)
+                tokens = row.prompt_tokens + row.completion_tokens
+                total[0] += times * tokens if generated else 0
+                total[1] += times * billionths(row.cost)
     for (organization_id, holder), (tokens, cost) in totals.items():
         if tokens or cost:
             _add(organization_id, holder, day, tokens, cost)

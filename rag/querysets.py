@@ -192,9 +192,9 @@ class BudgetQuerySet(QuerySet["Budget"]):
 class ReservationQuerySet(QuerySet["Reservation"]):
     """What running calls hold of budgets."""
 
-    def alive(self, now: datetime.datetime) -> ReservationQuerySet:
-        """Return those whose process may still be at work."""
-        return self.filter(expires_at__gt=now)
+    def expired(self, now: datetime.datetime) -> ReservationQuerySet:
+        """Return those whose process has died, or is not expected to come back."""
+        return self.filter(expires_at__lte=now)
 
 
 class EvaluationRunQuerySet(QuerySet["EvaluationRun"]):

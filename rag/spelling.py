@@ -44,7 +44,7 @@ def one_edit_away(word: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for edit in edits:
         if edit != word and (edit[:1] == word[0] or edit[:2] == word[1::-1]):
-            found.setdefault(_porter(edit), edit)
+            found.setdefault(porter(edit), edit)
     return found
 
 
@@ -66,7 +66,8 @@ def may_be_misspelt(text: str) -> list[str]:
     ]
 
 
-def _porter(word: str) -> str:
+def porter(word: str) -> str:
+    """Return the Porter stem of one lower-case word, as the indexes of words keep it."""
     stemmer = getattr(_local, "stemmer", None)
     if stemmer is None:
         import snowballstemmer

@@ -18,6 +18,7 @@ from accounts.audit import archive as archiving
 from accounts.audit.verification import verify
 from accounts.models import AuditChain, AuditCheckpoint, AuditEvent, Organization, User
 from accounts.querysets import AppendOnly
+from conftest import without_triggers
 
 pytestmark = pytest.mark.django_db
 
@@ -56,14 +57,8 @@ def kinds(home: Organization | None, **given: Any) -> set[str]:
 
 def sql(statement: str, *values: Any) -> None:
     """Do what the triggers refuse: whoever owns the database can take them away."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
-        triggers = cursor.fetchall()
-        for name, _ in triggers:
-            cursor.execute(f"DROP TRIGGER {name}")
+    with without_triggers(), connection.cursor() as cursor:
         cursor.execute(statement, values)
-        for _, again in triggers:
-            cursor.execute(again)
 
 
 # --- only added to ------------------------------------------------------------------------------

@@ -403,8 +403,12 @@ VECTOR_EXACT_ROWS = env.integer("VECTOR_EXACT_ROWS", 50_000, minimum=0)
 INDEX_MEMORY_BYTES = env.integer("INDEX_MEMORY_BYTES", 2 * 1024**3, minimum=0)
 # How long a search waits for another one that loads the index, before it answers 503.
 INDEX_LOAD_TIMEOUT_S = env.number("INDEX_LOAD_TIMEOUT_S", 30.0, minimum=0.1)
-LEXICAL_INDEXES = {"sqlite": "rag.index.sqlite_fts.SqliteFtsIndex"}
-LEXICAL_INDEX = env.choice("LEXICAL_INDEX", "sqlite", list(LEXICAL_INDEXES))
+# The index of words lives in the database, and so follows from it.
+LEXICAL_INDEXES = {
+    "sqlite": "rag.index.sqlite_fts.SqliteFtsIndex",
+    "postgresql": "rag.index.postgres_text.PostgresTextIndex",
+}
+LEXICAL_INDEX = DATABASES["default"]["ENGINE"].rpartition(".")[2]
 # A model that reads question and passage together, as the last stage of a search: the folder or
 # the name of a sentence-transformers CrossEncoder; empty: none. It judges so many passages.
 RERANKERS = {

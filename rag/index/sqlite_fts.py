@@ -4,8 +4,6 @@ BM25 weighs a word by how many chunks of the table have it. In a table shared by
 one organization's results would change with another's documents.
 """
 
-import re
-import unicodedata
 import uuid
 from collections.abc import Sequence
 
@@ -13,10 +11,11 @@ from django.db import connection
 
 from documents.models import DocumentChunk
 from rag.index.base import Hit, IndexHealth, LexicalIndex
-from rag.index.grams import grams, without_grams
+from rag.index.query_words import phrase_of, words_of, worth_looking_up
 from rag.index.scope import Scope
 from rag.index.sqlite_fts_table import FtsTable
-from rag.index.sqlite_fts_words import MOST_COUNTED, Frequencies, allowed_rows, corrections, unknown
+from rag.index.sqlite_fts_words import allowed_rows, corrections, rows_with, size_of, unknown
+from rag.index.word_counts import MOST_COUNTED, Frequencies
 from rag.models import OrganizationIndex
 from rag.spelling import may_be_misspelt
 from rag.words import STOP_WORDS
@@ -26,20 +25,17 @@ from rag.words import STOP_WORDS
 # On SciFact (20k chunks, long claims): nDCG@10 0.687 without a limit, 0.683 with 8,000, 0.672 with
 # 4,000, for 13, 10 and 6 ms.
 ROW_BUDGET = MOST_COUNTED
-# Most words of a question that are looked up at all.
-MAX_WORDS = 48
 # How many keys of each kind of fault are named.
 EXAMPLES = 5
 # Weights of the columns in BM25: document (not indexed), title, heading, text, pairs of characters.
 WEIGHTS = "0.0, 1.0, 1.0, 1.0, 1.0"
-_WORD = re.compile(r"\w+")
 
 
 class SqliteFtsIndex(LexicalIndex):
     """FTS5 with Porter stems, in the database of the rows and so in their transaction."""
 
     def __init__(self) -> None:
-        self._frequencies = Frequencies()
+        self._frequencies = Frequencies(rows_with=rows_with, size_of=size_of)
 
     def add(self, organization_id: uuid.UUID, chunks: Sequence[DocumentChunk], title: str) -> None:
         FtsTable(organization_id).ensure().insert(chunks, title)
@@ -61,9 +57,9 @@ class SqliteFtsIndex(LexicalIndex):
         also: Sequence[str] = (),
         phrases: Sequence[str] = (),
     ) -> list[Hit]:
-        words = _words(query)
-        others = [_phrase(other) for other in also]
-        required = [_phrase(phrase) for phrase in phrases]
+        words = words_of(query)
+        others = [phrase_of(other) for other in also]
+        required = [phrase_of(phrase) for phrase in phrases]
         if not words or not within or not all(required):
             return []
         table = FtsTable(state.pk).ensure().name
@@ -76,10 +72,10 @@ class SqliteFtsIndex(LexicalIndex):
 
     def rarity(self, query: str, *, state: OrganizationIndex) -> dict[str, float]:
         table = FtsTable(state.pk).ensure().name
-        return self._frequencies.rarity(table, state.token, _words(query))
+        return self._frequencies.rarity(table, state.token, words_of(query))
 
     def unknown(self, query: str, *, state: OrganizationIndex, within: Scope) -> list[str]:
-        words = [word for word in _words(query) if word.isalpha() and word not in STOP_WORDS]
+        words = [word for word in words_of(query) if word.isalpha() and word not in STOP_WORDS]
         if not words or not within:
             return []
         table = FtsTable(state.pk).ensure().name
@@ -87,7 +83,7 @@ class SqliteFtsIndex(LexicalIndex):
 
     def corrections(self, query: str, *, state: OrganizationIndex, within: Scope) -> dict[str, str]:
         possible = set(may_be_misspelt(query))
-        words = [word for word in _words(query) if word in possible]
+        words = [word for word in words_of(query) if word in possible]
         if not words or not within:
             return {}
         table = FtsTable(state.pk).ensure().name
@@ -136,20 +132,8 @@ class SqliteFtsIndex(LexicalIndex):
     ) -> str | None:
         """Return the FTS5 expression for the words worth looking up; None when no row has any."""
         counts = self._frequencies.get(table, token, [*words, *others])
-        known = sorted((one for one in counts if counts[one]), key=lambda one: counts[one])
-        if not known:
-            return None
-        chosen, rows = [known[0]], counts[known[0]]
-        for word in known[1:]:
-            rows += counts[word]
-            if rows > ROW_BUDGET:
-                break
-            chosen.append(word)
-        # When even the rarest word stands in very many rows, those that have the rarest ones
-        # together are few enough.
-        joint = counts[known[0]] > ROW_BUDGET
-        quoted = [f'"{one}"' for one in ([w for w in known if w in words][:4] if joint else chosen)]
-        return (" AND " if joint else " OR ").join(quoted)
+        chosen, joint = worth_looking_up(counts, words=words, most=ROW_BUDGET)
+        return (" AND " if joint else " OR ").join(f'"{one}"' for one in chosen) or None
 
 
 def _best(table: str, match: str, k: int, within: Scope) -> list[Hit]:
@@ -166,18 +150,3 @@ def _best(table: str, match: str, k: int, within: Scope) -> list[Hit]:
             # FTS5 ranks are lower for better.
             found += [Hit(key, -rank) for key, rank, value in rows if value in allowed]
     return found[:k]
-
-
-def _words(query: str) -> list[str]:
-    """Return the distinct words of a question without stop words, unless it has nothing else.
-
-    Where no spaces stand between words, pairs of characters are the words.
-    """
-    query = unicodedata.normalize("NFC", query).lower()
-    words = list(dict.fromkeys([*_WORD.findall(without_grams(query)), *grams(query)]))
-    return ([word for word in words if word not in STOP_WORDS] or words)[:MAX_WORDS]
-
-
-def _phrase(text: str) -> str:
-    """Return the words that have to stand one behind the other."""
-    return " ".join(grams(text) or _WORD.findall(text))

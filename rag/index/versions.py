@@ -27,6 +27,12 @@ def get_state(organization_id: uuid.UUID) -> OrganizationIndex:
     return state
 
 
+def lock_state(organization_id: uuid.UUID) -> None:
+    """Let nobody else change what the organization's indexes hold until the transaction ends."""
+    get_state(organization_id)
+    OrganizationIndex.objects.select_for_update().get(pk=organization_id)
+
+
 def record_changes(organization_id: uuid.UUID, document_ids: Sequence[uuid.UUID]) -> int:
     """Count the version up by one a document, in the caller's transaction; return the last.
 

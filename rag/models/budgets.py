@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import Organization, User
+from rag.models.conversations import Message
 from rag.models.usage import COST_DIGITS, COST_PLACES
 from rag.querysets import BudgetQuerySet, ReservationQuerySet
 
@@ -119,13 +120,15 @@ class Budget(models.Model):
 class Reservation(models.Model):
     """What one running call may cost at most, until its real usage is in the ledger.
 
-    One whose process died counts no more when it has expired; the sweeper then writes its
-    estimate into the ledger, since a server may well have worked for it.
+    It counts until its call is in the ledger. Where the process died, that is when it has expired
+    and somebody asks for room, or the sweeper looks: an estimate is written then, since a server
+    may well have worked for it.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    message = models.ForeignKey(Message, on_delete=models.SET_NULL, null=True, related_name="+")
     tokens = models.PositiveBigIntegerField()
     cost = models.PositiveBigIntegerField(help_text="In billionths.")
     feature = models.CharField(max_length=20, blank=True)

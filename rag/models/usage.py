@@ -22,8 +22,9 @@ _NOT_NEGATIVE = [MinValueValidator(Decimal(0))]
 class UsageRecord(models.Model):
     """One model call in the ledger; failed and stopped ones too.
 
-    A row is never changed. When its person or message is deleted it stays without them, so that
-    the totals stay.
+    A row is never changed, but for one: the estimate of a call that was taken for lost, when its
+    process turns out to have lived. When its person or message is deleted it stays without them,
+    so that the totals stay.
     """
 
     class Outcome(models.TextChoices):
@@ -48,6 +49,9 @@ class UsageRecord(models.Model):
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE)
     user = models.ForeignKey(User, on_delete=models.SET_NULL, null=True)
     message = models.ForeignKey(Message, on_delete=models.SET_NULL, null=True)
+    call = models.UUIDField(
+        null=True, unique=True, editable=False, help_text="Of a language model: counted once."
+    )
     feature = models.CharField(max_length=20, choices=Feature.choices)
     model = models.CharField(max_length=100)
     outcome = models.CharField(max_length=10, choices=Outcome.choices)

@@ -1,6 +1,7 @@
 """Budgets around the model calls of a turn: asked before it, held during each call."""
 
 import asyncio
+import uuid
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
@@ -35,7 +36,9 @@ def require_room_for_answer(*, user: User, query: str, conversation: Conversatio
     budgets.require_room(user=user, tokens=tokens, cost=price.cost(completion=tokens))
 
 
-async def reserve_call(call: MeteredCall, *, user: User) -> None:
+async def reserve_call(
+    call: MeteredCall, *, user: User, message_id: uuid.UUID | None = None
+) -> None:
     """Hold what a call may cost at most; it is given back when the turn is settled.
 
     Raises:
@@ -43,7 +46,7 @@ async def reserve_call(call: MeteredCall, *, user: User) -> None:
     """
     if not call.model.generates:
         return
-    reserving = asyncio.ensure_future(sync_to_async(_reserve)(user, call))
+    reserving = asyncio.ensure_future(sync_to_async(_reserve)(user, call, message_id))
     try:
         await asyncio.shield(reserving)
     except asyncio.CancelledError:
@@ -52,12 +55,13 @@ async def reserve_call(call: MeteredCall, *, user: User) -> None:
         raise
 
 
-def _reserve(user: User, call: MeteredCall) -> None:
+def _reserve(user: User, call: MeteredCall, message_id: uuid.UUID | None) -> None:
     most = call.most
     price = PriceTable().price_of(call.model.name, timezone.now())
     budgets.reserve(
         key=call.id,
         user=user,
+        message_id=message_id,
         tokens=most.prompt_tokens + most.completion_tokens,
         cost=price.cost(prompt=most.prompt_tokens, completion=most.completion_tokens),
         estimate=budgets.Estimate(

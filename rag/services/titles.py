@@ -52,17 +52,19 @@ def write_title(*, conversation_id: uuid.UUID) -> None:
         return
     setup = setup_for(organization_id=conversation.user.organization_id, conversation=conversation)
     call = _title_call(question.content, setup)
+    answer = Message.objects.filter(question=question).first()
     # The first words of the question are a title as well.
     with suppress(ModelUnavailable, BudgetExceeded):
-        async_to_sync(_listen)(call, conversation.user)
+        async_to_sync(_listen)(call, conversation.user, answer)
     with transaction.atomic():
         if title := _cleaned(call.text):
             # Only while it is still the one that was made of the question.
             unchanged = Conversation.objects.filter(pk=conversation.pk, title=conversation.title)
             unchanged.update(title=title)
-        answer = Message.objects.filter(question=question).first()
         calls = [call] if call.was_begun else []
-        record_calls(user=conversation.user, message=answer, calls=calls, reserved=[call.id])
+        # The conversation may have been deleted meanwhile.
+        kept = Message.objects.filter(pk=answer.pk).first() if answer else None
+        record_calls(user=conversation.user, message=kept, calls=calls, reserved=[call.id])
 
 
 def _title_call(question: str, setup: AnswerSetup) -> MeteredCall:
@@ -71,8 +73,8 @@ def _title_call(question: str, setup: AnswerSetup) -> MeteredCall:
     return MeteredCall(get_chat_model(setup.model), request, feature="title")
 
 
-async def _listen(call: MeteredCall, user: User) -> None:
-    await reserve_call(call, user=user)
+async def _listen(call: MeteredCall, user: User, answer: Message | None) -> None:
+    await reserve_call(call, user=user, message_id=answer.pk if answer else None)
     async with asyncio.timeout(settings.TURN_TIMEOUT_S), aclosing(call.stream()) as stream:
         async for _ in stream:
             if len(call.text) > 2 * _MAX_CHARACTERS:

@@ -225,7 +225,7 @@ class _Writer:
             model=self.model,
             prompt=setup.answer_prompt,
             unknown=found.unknown,
-            admit=partial(reserve_call, user=user),
+            admit=partial(reserve_call, user=user, message_id=message.pk),
             hint=language_hint(self.turn.question, found.model),
         )
         yield SourcesFound(found_sources(kept))
@@ -260,7 +260,8 @@ class _Writer:
             return condense_by_rule(question, history)
         self.condense = condense_call(question, history, model, self.turn.setup.condense_prompt)
         try:
-            await reserve_call(self.condense, user=self.turn.user)
+            turn = self.turn
+            await reserve_call(self.condense, user=turn.user, message_id=turn.message.pk)
             return await condense_by_model(self.condense, question, history)
         except (ModelUnavailable, BudgetExceeded):
             return condense_by_rule(question, history)  # the answer will tell what is wrong

@@ -66,6 +66,7 @@ def _call_entry(
         organization_id=organization_id,
         user_id=user.pk,
         message_id=message_id,
+        call_id=call.id,
         feature=call.feature,
         model=call.model.name,
         outcome=call.outcome,

@@ -5,6 +5,7 @@ import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from importlib import import_module
@@ -269,7 +270,7 @@ def test_what_a_dead_process_held_expires_and_is_settled_at_its_estimate(
     reserve = partial(budgets.reserve, user=owner, cost=Decimal(0), estimate=estimate)
     reserve(key=uuid.uuid4(), tokens=1000)
     Reservation.objects.update(expires_at=timezone.now())
-    budgets.require_room(user=owner, tokens=1000, cost=Decimal(0))
+    budgets.require_room(user=owner, tokens=750, cost=Decimal(0))
     reserve(key=uuid.uuid4(), tokens=700)  # of a process that lives
     sweep()
     assert Reservation.objects.get().tokens == 700
@@ -279,6 +280,35 @@ def test_what_a_dead_process_held_expires_and_is_settled_at_its_estimate(
     assert_totals_add_up(organization)
     sweep()
     assert UsageRecord.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_process_that_was_taken_for_dead_and_lives_counts_once(
+    owner, handbook, model, organization
+):
+    await sync_to_async(limited)(organization, limit_tokens=100_000)
+    model.enqueue(ANSWER, usage=TokenUsage(300, 20))
+    message = await sync_to_async(start_turn)(user=owner, query=QUESTION)
+    async with aclosing(stream_turn(user=owner, message_id=message.pk)) as stream:
+        for _ in range(2):
+            await anext(stream)
+        await Reservation.objects.aupdate(expires_at=timezone.now())
+        assert await sync_to_async(budgets.settle_expired)() == 1
+        lost = await UsageRecord.objects.aget(feature="chat")
+        assert (lost.outcome, lost.message_id) == ("lost", message.pk)
+        assert lost.prompt_tokens + lost.completion_tokens > 320  # an estimate
+        async for _ in stream:
+            pass
+    [row] = [one async for one in UsageRecord.objects.filter(feature="chat")]
+    assert (row.outcome, row.prompt_tokens, row.completion_tokens) == ("completed", 300, 20)
+    await sync_to_async(assert_totals_add_up)(organization)
+
+
+def test_a_call_that_is_written_twice_is_counted_once(owner, organization):
+    entry = replace(entry_of(owner, 100), call_id=uuid.uuid4())
+    assert len(ledger.write([entry])) == 1
+    assert ledger.write([entry]) == []
+    assert DailyUsage.objects.get(holder=organization.pk).tokens == 100
 
 
 def test_the_cost_of_embedding_counts_where_it_has_a_price(owner, organization):

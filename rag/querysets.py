@@ -201,13 +201,16 @@ class EvaluationRunQuerySet(QuerySet["EvaluationRun"]):
     """Evaluations."""
 
     def like(self, run: EvaluationRun) -> EvaluationRunQuerySet:
-        """Return the others that can be compared with one: the same questions of the same owner."""
-        return self.filter(
-            organization=run.organization,
-            kind=run.kind,
-            data_set_sha256=run.data_set_sha256,
-            options=run.options,
+        """Return the others that can be compared with one: of the same set of the same owner.
+
+        An organization's cases grow; of a set from files, other contents are another set.
+        """
+        others = self.filter(
+            organization=run.organization, kind=run.kind, data_set=run.data_set, options=run.options
         ).exclude(pk=run.pk)
+        if run.organization_id is not None:
+            return others
+        return others.filter(data_set_sha256=run.data_set_sha256)
 
 
 class EvaluationCaseQuerySet(QuerySet["EvaluationCase"]):

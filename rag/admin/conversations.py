@@ -9,6 +9,9 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.text import Truncator
 
 from accounts.models import User
 from knowledge.lib.admin import ReadOnlyAdmin
@@ -45,21 +48,35 @@ class MessageAdmin(_WithoutWords):
 
     organization_path = "conversation__user__organization"
     list_display = [
-        "id",
+        "created_at",
         "role",
         "status",
-        "grounded",
-        "model",
-        "prompt_version",
-        "prompt_tokens",
-        "completion_tokens",
-        "total_ms",
         "rating",
-        "created_at",
+        "remark",
+        "grounded",
+        "answered_by",
+        "tokens",
+        "total_ms",
     ]
+    ordering = ["-created_at"]
     list_filter = ["role", "status", "grounded", "rating", "model"]
     exclude = ["content", "sentences", "conflicts", "search_query", "question", "conversation"]
     actions = ["keep_as_cases"]
+
+    @admin.display(description="comment")
+    def remark(self, message: Message) -> str:
+        """Show the beginning of what was said with the rating."""
+        return Truncator(message.comment).chars(60)
+
+    @admin.display(description="answered by", ordering="model")
+    def answered_by(self, message: Message) -> str:
+        """Show model and prompt."""
+        return f"{message.model} {message.prompt_version}".strip()
+
+    @admin.display(description="tokens")
+    def tokens(self, message: Message) -> int:
+        """Show what the model read and wrote."""
+        return message.prompt_tokens + message.completion_tokens
 
     @admin.action(description="Keep as cases of an evaluation", permissions=["view"])
     def keep_as_cases(self, request: HttpRequest, queryset: QuerySet[Message]) -> None:
@@ -70,10 +87,13 @@ class MessageAdmin(_WithoutWords):
             messages=rated.select_related("conversation__user__organization"), actor=request.user
         )
         if made:
-            messages.success(
-                request,
-                f"{len(made)} kept. Say for each whether the documents answer it, and how.",
+            said = format_html(
+                '{} kept as <a href="{}">evaluation cases</a>. Say for each whether the documents'
+                " answer it, and how.",
+                len(made),
+                reverse("admin:rag_evaluationcase_changelist"),
             )
+            messages.success(request, said)
         else:
             messages.warning(request, "Nothing new: choose answers that were rated not helpful.")
 

@@ -5,9 +5,9 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 
-from accounts.models import User
+from accounts.views.guards import user_of
 from knowledge.lib.admin import OrganizationScopedAdmin, ReadOnlyAdmin
-from rag.evaluation.comparison import compare_runs
+from rag.evaluation.comparison import compare_runs, metrics_of
 from rag.models import EvaluationCase, EvaluationRun
 
 # Questions of one list on the page; the rest is in the outcome of `--json`.
@@ -56,10 +56,11 @@ class EvaluationRunAdmin(ReadOnlyAdmin):
             if earlier is None:
                 earlier = next((other for other in others if other.pk < run.pk), None)
             outcomes = run.outcomes.all()
+            comparison = compare_runs(run, earlier) if earlier else None
             context = {
                 "others": others,
-                "comparison": compare_runs(run, earlier) if earlier else None,
-                "metrics": run.metrics.items(),
+                "comparison": comparison,
+                "metrics": comparison.metrics if comparison else metrics_of(run),
                 "parameters": run.parameters.items(),
                 "missed": outcomes.filter(score__lt=1).order_by("score", "pk")[:_SHOWN],
                 "missed_count": outcomes.filter(score__lt=1).count(),
@@ -77,10 +78,12 @@ class EvaluationCaseAdmin(OrganizationScopedAdmin):
     SECURITY: of a rated answer neither question nor answer is shown, as everywhere in the admin.
     """
 
-    list_display = ["created_at", "__str__", "answerable", "ready", "document", "organization"]
+    list_display = [
+        *("created_at", "__str__", "comment", "answerable", "ready", "document", "organization"),
+    ]
     list_display_links = ["created_at", "__str__"]
     list_filter = ["answerable", "organization"]
-    list_select_related = ["organization", "document"]
+    list_select_related = ["organization", "document", "message"]
     fields = [
         "organization",
         "comment",
@@ -93,6 +96,15 @@ class EvaluationCaseAdmin(OrganizationScopedAdmin):
     ]
     readonly_fields = ["comment", "created_by", "created_at"]
     raw_id_fields = ["document"]
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        """Leave out of a new case what it will have later."""
+        return [name for name in self.fields if obj or name not in self.readonly_fields]
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Begin with the person's own organization."""
+        given = super().get_changeform_initial_data(request)
+        return {"organization": user_of(request).organization_id, **given}
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         """Leave a case where it is: its document and its rated answer are of that organization."""
@@ -111,6 +123,5 @@ class EvaluationCaseAdmin(OrganizationScopedAdmin):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Note who wrote it."""
         if not change:
-            assert isinstance(request.user, User)  # noqa: S101 - Django admin lets nobody else in  # nosec B101
-            obj.created_by = request.user
+            obj.created_by = user_of(request)
         super().save_model(request, obj, form, change)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 from rag.evaluation.floors import less_is_better
 from rag.models import EvaluationOutcome, EvaluationRun
@@ -31,13 +32,18 @@ class MetricChange:
         """How much more it is than before."""
         return None if self.before is None or self.now is None else self.now - self.before
 
+    @property
+    def form(self) -> str:
+        """How many digits are shown, as `floatformat` takes it."""
+        return "1u" if self.name.endswith("_ms") else "3u"
+
 
 @dataclass(frozen=True)
 class QuestionChange:
-    """A question whose outcome differs; either side is None where only the other run asked it."""
+    """A question that both runs asked, and whose outcome differs."""
 
-    before: EvaluationOutcome | None
-    now: EvaluationOutcome | None
+    before: EvaluationOutcome
+    now: EvaluationOutcome
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,8 @@ class Comparison:
     Attributes:
         settings: name, before and now of what was configured otherwise.
         same: how many questions had the same outcome.
+        only_before, only_now: how many only one of the runs asked.
+        mean_before, mean_now: of the scores of those that both asked; None where there is none.
     """
 
     earlier: EvaluationRun
@@ -55,40 +63,53 @@ class Comparison:
     better: Sequence[QuestionChange]
     worse: Sequence[QuestionChange]
     same: int
+    only_before: int
+    only_now: int
+    mean_before: float | None
+    mean_now: float | None
+
+    @property
+    def is_of_same_questions(self) -> bool:
+        """Whether the figures of both are of the same questions."""
+        return not (self.only_before or self.only_now)
 
 
 def compare_runs(run: EvaluationRun, earlier: EvaluationRun) -> Comparison:
     """Compare a run with an earlier one, question by question."""
     before = {outcome.key: outcome for outcome in earlier.outcomes.all()}
-    better: list[QuestionChange] = []
-    worse: list[QuestionChange] = []
-    same = 0
-    for outcome in run.outcomes.all():
-        old = before.get(outcome.key)
-        if old is None or abs(outcome.score - old.score) <= _SAME:
-            same += 1
-        else:
-            (better if outcome.score > old.score else worse).append(QuestionChange(old, outcome))
+    now = {outcome.key: outcome for outcome in run.outcomes.all()}
+    both = [QuestionChange(before[key], now[key]) for key in now if key in before]
+    better = [change for change in both if _gain(change) > _SAME]
+    worse = [change for change in both if _gain(change) < -_SAME]
+    are_same = before.keys() == now.keys()
     return Comparison(
         earlier,
         [
-            _metric(name, earlier.metrics.get(name), run.metrics.get(name))
+            _metric(name, earlier.metrics.get(name), run.metrics.get(name), are_same)
             for name in [*run.metrics, *(n for n in earlier.metrics if n not in run.metrics)]
         ],
         _differing(earlier, run),
-        sorted(better, key=_size, reverse=True),
-        sorted(worse, key=_size, reverse=True),
-        same,
+        sorted(better, key=_gain, reverse=True),
+        sorted(worse, key=_gain),
+        same=len(both) - len(better) - len(worse),
+        only_before=len(before) - len(both),
+        only_now=len(now) - len(both),
+        mean_before=fmean(change.before.score for change in both) if both else None,
+        mean_now=fmean(change.now.score for change in both) if both else None,
     )
 
 
-def _size(change: QuestionChange) -> float:
-    assert change.before is not None and change.now is not None  # noqa: S101 - both are there  # nosec B101
-    return abs(change.now.score - change.before.score)
+def metrics_of(run: EvaluationRun) -> list[MetricChange]:
+    """Return the metrics of a run that stands beside no other."""
+    return [MetricChange(name, None, value, "") for name, value in run.metrics.items()]
 
 
-def _metric(name: str, before: float | None, now: float | None) -> MetricChange:
-    if before is None or now is None:
+def _gain(change: QuestionChange) -> float:
+    return change.now.score - change.before.score
+
+
+def _metric(name: str, before: float | None, now: float | None, are_same: bool) -> MetricChange:
+    if before is None or now is None or not are_same:
         return MetricChange(name, before, now, "")
     tolerance = _SAME_SHARE_OF_TIME * before if name.endswith("_ms") else _SAME
     if abs(now - before) <= tolerance:

@@ -19,11 +19,13 @@ LEAVE = "Every employee has 30 days of paid leave a year."
 QUESTION = "How many days of paid leave does every employee have?"
 
 
-def run_of(scores: dict[str, float], metrics: dict, organization=None, **more) -> EvaluationRun:
+def run_of(
+    scores: dict[str, float], metrics: dict, organization=None, digest: str = "d" * 64, **more
+) -> EvaluationRun:
     return keep_run(
         kind="answers",
         data_set="Handbook",
-        digest="d" * 64,
+        digest=digest,
         options={"limit": None},
         metrics=metrics,
         outcomes=[
@@ -59,6 +61,31 @@ def test_what_got_better_and_worse_is_told_question_by_question():
     assert compared.same == 1
     verdicts = {change.name: change.verdict for change in compared.metrics}
     assert verdicts == {"mrr": "better", "p95_ms": "same", "cost": "worse"}
+
+
+@pytest.mark.django_db
+def test_questions_that_only_one_run_asked_count_for_neither(organization):
+    before = run_of({"a": 0.0, "b": 1.0}, {"mrr": 0.5}, organization)
+    after = run_of({"b": 1.0, "c": 1.0, "d": 0.0}, {"mrr": 0.6}, organization)
+    compared = compare_runs(after, before)
+    assert (compared.better, compared.worse, compared.same) == ([], [], 1)
+    assert (compared.only_before, compared.only_now) == (1, 2)
+    assert (compared.mean_before, compared.mean_now) == (1.0, 1.0)
+    assert [change.verdict for change in compared.metrics] == [""]
+
+
+def test_runs_of_cases_stand_beside_each_other_though_cases_were_added(
+    admin, organization, page_as
+):
+    run_of({"7": 0.0}, {"mrr": 0.5}, organization)
+    later = run_of({"7": 1.0, "8": 0.0}, {"mrr": 0.6}, organization, digest="e" * 64)
+    page = page_as(admin).get(f"/admin/rag/evaluationrun/{later.pk}/change/").content.decode()
+    assert "1 question only this run asked, 0 only the earlier one" in page
+    assert "was 0.000 and is 1.000" in page
+    assert "/admin/rag/evaluationcase/8/change/" in page
+    run_of({"7": 0.0}, {"mrr": 0.5})
+    other = run_of({"7": 0.0}, {"mrr": 0.5}, digest="e" * 64)
+    assert list(EvaluationRun.objects.like(other)) == []
 
 
 @pytest.mark.django_db

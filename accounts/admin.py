@@ -5,7 +5,7 @@ from typing import Any, cast
 from django.contrib import admin
 from django.db.models import Model
 from django.forms import BaseModelFormSet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from accounts import services
 from accounts.forms import OrganizationAddForm, UserAddForm, UserChangeForm
@@ -142,6 +142,16 @@ class UserAdmin(OrganizationScopedAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Show the form; who was told that an address is taken is recorded."""
+        refused = context["adminform"].form.errors.as_data().get("email", [])
+        if any(error.code == "unique" for error in refused):
+            actor = _actor(request)
+            services.note_taken_address(actor=actor, organization=actor.organization)
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         """Save through the services, which check rights, keep an admin and record the act."""

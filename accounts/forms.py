@@ -58,7 +58,10 @@ class _EmailForm(forms.ModelForm):
 
 
 class MemberForm(_EmailForm):
-    """A new person; without a password one is generated."""
+    """A new person; without a password one is generated.
+
+    Whether the address is free is the service's to say, which records who asked.
+    """
 
     password = forms.CharField(
         required=False,
@@ -75,6 +78,12 @@ class MemberForm(_EmailForm):
             "email": forms.EmailInput(attrs={"autocomplete": "off"}),
             "name": forms.TextInput(attrs={"autocomplete": "off"}),
         }
+
+    def validate_unique(self) -> None:
+        pass
+
+    def validate_constraints(self) -> None:
+        pass
 
 
 class InvitationForm(forms.Form):

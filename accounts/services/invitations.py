@@ -99,7 +99,6 @@ def find_invitation(*, token: str) -> Invitation:
     return found
 
 
-@transaction.atomic
 def accept_invitation(*, token: str, name: str, password: str) -> User:
     """Create the person who was invited, in the teams that were chosen for them.
 
@@ -108,14 +107,22 @@ def accept_invitation(*, token: str, name: str, password: str) -> User:
         ValidationError: the password is weak.
     """
     found = find_invitation(token=token)
+    if User.objects.filter(email=found.email).exists():
+        # SECURITY: an administrator can try the link as well, and must not learn which it is.
+        require_strong(password, User(email=found.email, name=name))
+        with transaction.atomic():
+            _note("refused", found, None, reason="the address is taken")
+        raise InvitationNotValid
+    return _accept(found, name, password)
+
+
+@transaction.atomic
+def _accept(found: Invitation, name: str, password: str) -> User:
     rights.lock_people(found.organization_id)
     invitation = Invitation.objects.select_for_update().open().filter(pk=found.pk).first()
     if invitation is None:  # somebody was faster
         raise InvitationNotValid
     require_strong(password, User(email=invitation.email, name=name))
-    if User.objects.filter(email=invitation.email).exists():
-        # SECURITY: an administrator can try the link as well, and must not learn which it is.
-        raise InvitationNotValid
     user = add_account(
         actor=None,
         organization=invitation.organization,
@@ -142,7 +149,7 @@ def _digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def _note(act: str, invitation: Invitation, actor: User, **details: str | list[str]) -> None:
+def _note(act: str, invitation: Invitation, actor: User | None, **details: str | list[str]) -> None:
     audit.record(
         action=f"invitation.{act}",
         actor=actor,

@@ -21,7 +21,6 @@ class NewAccount:
     generated_password: str | None = field(default=None, repr=False)
 
 
-@transaction.atomic
 def create_user(
     *,
     actor: User,
@@ -33,6 +32,9 @@ def create_user(
 ) -> NewAccount:
     """Create a person in the actor's organization; only a superuser may name another one.
 
+    SECURITY: a refusal for an address that is taken may tell of another organization. So it is
+    recorded, and its route is limited.
+
     Raises:
         NotAllowed: the actor is not an admin of that organization.
         ValidationError: the email is taken or malformed, or the password is weak.
@@ -41,8 +43,25 @@ def create_user(
     if home is None:
         raise InvalidInput("Name the organization that the user belongs to.")
     rights.require_admin_of(actor=actor, organization_id=home.pk)
-    return add_account(
-        actor=actor, organization=home, email=email, name=name, role=role, password=password
+    try:
+        with transaction.atomic():
+            return add_account(
+                actor=actor, organization=home, email=email, name=name, role=role, password=password
+            )
+    except ValidationError:
+        if User.objects.filter(email=email.strip().lower()).exists():
+            note_taken_address(actor=actor, organization=home)
+        raise
+
+
+@transaction.atomic
+def note_taken_address(*, actor: User, organization: Organization | None) -> None:
+    """Record that somebody was told that an address is taken."""
+    audit.record(
+        action="user.creation_refused",
+        actor=actor,
+        organization=organization,
+        reason="the address is taken",
     )
 
 

@@ -14,6 +14,7 @@ class RequestContext:
 
     Attributes:
         error_code: what the answer calls the error, once it is one.
+        standing: where the rate limit stands that is nearest, once one was counted.
     """
 
     request_id: str = ""
@@ -21,6 +22,7 @@ class RequestContext:
     role: str = ""
     address: str = ""
     error_code: str = ""
+    standing: Any = None
 
 
 _current: ContextVar[RequestContext | None] = ContextVar("request_context", default=None)

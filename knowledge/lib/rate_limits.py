@@ -17,6 +17,7 @@ from limits.errors import StorageError
 from limits.storage import MemoryStorage, storage_from_string
 from limits.strategies import MovingWindowRateLimiter
 
+from knowledge.lib import context
 from knowledge.lib.errors import TooManyRequests
 
 logger = getLogger("knowledge.limits")
@@ -30,16 +31,27 @@ SCOPES = {
     "accounts:login": "login",
     "api-login": "login",
     "api-refresh": "login",
+    "accounts:join": "login",
+    "accounts:change_password": "login",
+    "accounts:members": "people",
+    "accounts:invitations": "people",
+    "admin:accounts_user_add": "people",
+    "admin:accounts_user_change": "people",
+    "api-users": "people",
+    "api-invitations": "people",
     "rag:ask": "chat",
     "rag:again": "chat",
     "api-chat": "chat",
     "api-retrieval": "retrieval",
     "documents:upload": "upload",
     "documents:upload-send": "upload",
+    "documents:add-version": "upload",
     "api-documents": "upload",
+    "api-document-versions": "upload",
 }
 _WHAT = {
     "login": "attempts to sign in",
+    "people": "accounts and invitations",
     "chat": "questions",
     "retrieval": "searches",
     "upload": "uploads",
@@ -94,7 +106,17 @@ def count(*, scope: str, person: str = "", address: str = "") -> Standing | None
         if limit and whose
         for item in _items(limit)
     ]
-    return min(standings, key=lambda standing: standing.remaining, default=None)
+    nearest = min(standings, key=lambda standing: standing.remaining, default=None)
+    _note(nearest)
+    return nearest
+
+
+def _note(standing: Standing | None) -> None:
+    """Keep it for the headers of the answer, unless a nearer one was counted before."""
+    request = context.current()
+    before: Standing | None = request.standing
+    if standing is not None and (before is None or standing.remaining <= before.remaining):
+        request.standing = standing
 
 
 def _count(item: RateLimitItem, scope: str, kind: str, whose: str) -> Standing:
@@ -112,6 +134,7 @@ def _count(item: RateLimitItem, scope: str, kind: str, whose: str) -> Standing:
     standing = Standing(item.amount, max(0, window.remaining), reset_s)
     if not is_within:
         logger.info("rate limited", extra={"scope": scope, "kind": kind})
+        context.current().standing = standing
         raise RateLimited(scope, standing)
     return standing
 

@@ -12,8 +12,6 @@ from knowledge.lib import context, rate_limits
 from knowledge.lib.middleware import answer_error
 from knowledge.lib.rate_limits import RateLimited, Standing
 
-_STANDING = "rate_limit_standing"
-
 
 class RateLimitMiddleware:
     """Counts what is posted on pages, and tells on every answer where the limit stands."""
@@ -26,7 +24,7 @@ class RateLimitMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        standing: Standing | None = getattr(request, _STANDING, None)
+        standing: Standing | None = context.current().standing
         if standing is not None:
             for name, value in standing.headers().items():
                 response.headers[name] = value
@@ -42,7 +40,7 @@ class RateLimitMiddleware:
             return None
         person = str(request.user.pk) if request.user.is_authenticated else ""
         try:
-            _count(request, scope, person)
+            _count(scope, person)
         except RateLimited as refusal:
             return answer_error(request, refusal)
         return None
@@ -55,21 +53,13 @@ class RateThrottle(BaseThrottle):
         """Let a request through, or raise RateLimited: DRF's own refusal knows no body of ours."""
         http = request._request
         person = str(request.user.pk) if request.user and request.user.is_authenticated else ""
-        _count(http, "api", person)
+        _count("api", person)
         match = http.resolver_match
         scope = rate_limits.scope_of(match.view_name if match else "", http.method or "")
         if scope:
-            _count(http, scope, person)
+            _count(scope, person)
         return True
 
 
-def _count(request: HttpRequest, scope: str, person: str) -> None:
-    try:
-        standing = rate_limits.count(scope=scope, person=person, address=context.current().address)
-    except RateLimited as refusal:
-        standing = refusal.standing
-        raise
-    finally:
-        before: Standing | None = getattr(request, _STANDING, None)
-        if standing is not None and (before is None or standing.remaining <= before.remaining):
-            setattr(request, _STANDING, standing)
+def _count(scope: str, person: str) -> None:
+    rate_limits.count(scope=scope, person=person, address=context.current().address)

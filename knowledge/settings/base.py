@@ -441,6 +441,8 @@ RATE_LIMITS: dict[str, tuple[str, str]] = {
         env.text("RATE_LIMIT_LOGIN", "120/hour"),
         env.text("RATE_LIMIT_LOGIN_ADDRESS", "60/minute"),
     ),
+    # Creating an account tells whether its address is taken, elsewhere too.
+    "people": (env.text("RATE_LIMIT_PEOPLE", "300/hour"), ""),
     "chat": (
         env.text("RATE_LIMIT_CHAT", "30/minute"),
         env.text("RATE_LIMIT_CHAT_ADDRESS", "600/minute"),

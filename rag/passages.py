@@ -14,13 +14,14 @@ from django.db.models.functions import Coalesce, TruncDate
 
 from accounts.models import User
 from documents.models import DocumentChunk, Page
-from rag.table_rows import lead_of
+from rag.table_rows import lead_of, may_begin_inside, share_of_rows
 from rag.value_forms import normalized
 
 # Two chunks of one page that share this part of the shorter one say the same.
 SAME_SPAN = 0.5
 # Of one document, in a list that should draw on several; more of it only where no other has any.
 _A_DOCUMENT = 3
+_MOSTLY = 0.5
 _QUOTES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"', "\u00a0": " "})
 
 
@@ -100,7 +101,7 @@ def with_leads(passages: Sequence[Passage], user: User) -> tuple[Passage, ...]:
 
     SECURITY: the rest of the page is read by permission too.
     """
-    inside = {(p.document_id, p.page) for p in passages if p.start and _begins_with_row(p.content)}
+    inside = {(p.document_id, p.page) for p in passages if p.start and may_begin_inside(p.content)}
     if not inside:
         return tuple(passages)
     pages = Page.objects.visible_to(user).filter(
@@ -118,10 +119,6 @@ def with_leads(passages: Sequence[Passage], user: User) -> tuple[Passage, ...]:
     )
 
 
-def _begins_with_row(content: str) -> bool:
-    return " | " in content.lstrip().partition("\n")[0] or content.startswith("| ")
-
-
 def holds_phrases(passage: Passage, phrases: Iterable[str]) -> bool:
     """Tell whether each phrase stands in the passage, or in the title or heading above it."""
     name = re.sub(r"[-_]", " ", passage.filename)
@@ -137,7 +134,8 @@ def choose(
 
     Args:
         rankings: each best first; they are read as far as is needed.
-        from_several: whether no document should fill the result while others have passages.
+        from_several: whether no document should fill the result while others have passages. Rows
+            of a table say something else each, so that they may.
     """
     kept: list[Passage] = []
     passed: list[Passage] = []
@@ -145,7 +143,7 @@ def choose(
     for passage in _in_turns(rankings):
         if any(_says_the_same(passage, other) for other in kept):
             continue
-        if from_several and counts[passage.document_id] >= _A_DOCUMENT:
+        if from_several and counts[passage.document_id] >= _A_DOCUMENT and not _is_table(passage):
             passed.append(passage)
             continue
         counts[passage.document_id] += 1
@@ -184,6 +182,10 @@ def _says_the_same(passage: Passage, other: Passage) -> bool:
         return False
     shared = min(passage.end, other.end) - max(passage.start, other.start)
     return shared >= SAME_SPAN * min(passage.end - passage.start, other.end - other.start)
+
+
+def _is_table(passage: Passage) -> bool:
+    return share_of_rows(passage.content) >= _MOSTLY
 
 
 def _plain(text: str) -> str:

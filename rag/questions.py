@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from documents.sentences import sentences
-from rag.words import STOP_WORDS
+from rag.words import STOP_WORDS, stems, words
 
-Kind = Literal["plain", "list", "comparison"]
+Kind = Literal["plain", "list", "comparison", "several"]
 
 # From here on, an embedding of the whole text would say little of what it asks.
 LONG = 600
@@ -39,13 +39,29 @@ _COMPARISONS = tuple(
         r"(?P<a>.+?)\s+(?:versus|vs\.?)\s+(?P<b>.+)",
     )
 )
+_TWO_QUESTIONS = re.compile(
+    r"(?P<first>(?:\w+\s+)?(?:how|what|who|whom|when|where|which|why|is|are|do|does|may|can|must)\b.+?),?"
+    r"\s+and\s+(?P<second>(?:(?:for|to|by|at|in)\s+)?(?:how|what|who|whom|when|where|which|why)\b.+)",
+    re.IGNORECASE,
+)
+_LEANS = re.compile(
+    r"\b(?:it|its|they|them|their|he|him|his|she|her|this|that|these|those)\b", re.I
+)
 _PREPOSITION = re.compile(r"\s(?:in|for|of|at|on|from|by|under|during|between)\s", re.IGNORECASE)
 _BEGINS_WITH_PREPOSITION = re.compile(r"(in|for|of|at|on|from|by|under|during)\s", re.IGNORECASE)
 # Who asks such a sentence wants to know; others in a long text are a figure of speech.
 _PERSONAL = re.compile(r"\b(?:I|my|me|mine|you|your|please)\b")
 _CLOSING = 2  # last sentences of a long text that may ask: the very last may be thanks
 _FEW_WORDS = 3
-_MORE = 2
+# Passages for a comparison, and for a list, which may take a row from each.
+_MORE = {"comparison": 2, "several": 2, "list": 3}
+# "Which benefits start after probation?" wants each of them, where a table tells.
+_WHICH = re.compile(
+    rf"{_POLITE}(?:(?:which|what)\s+(?!was|does|has)(?:\w+\s+){{0,2}}?\w+[^s\W]s\b\s+\w|"
+    r"what\s+are\s+(?:the\s+|our\s+)?(?:\w+\s+){0,3}?\w+[^s\W]s\b)",
+    re.IGNORECASE,
+)
+_ARTICLE = re.compile(r"(?:the|a|an|my|our|your)\s", re.IGNORECASE)
 _ENDS = " \t\n?.!,;:"
 
 
@@ -57,7 +73,8 @@ class Question:
         text: as it was asked.
         kind: what kind of answer it wants.
         phrases: what it quotes; these words have to stand in what is found.
-        subjects: what is to be answered, each on its own: two for a comparison, else the focus.
+        subjects: what is to be answered, each on its own: two for a comparison, or for a question
+            that asks two things; else the focus.
     """
 
     text: str
@@ -67,8 +84,8 @@ class Question:
 
     @property
     def searches(self) -> tuple[str, ...]:
-        """What is searched: a comparison as a whole too, since one passage may make it itself."""
-        return (self.text, *self.subjects) if self.kind == "comparison" else self.subjects
+        """What is searched: all of it as a whole too, since one passage may answer it itself."""
+        return (self.text, *self.subjects) if len(self.subjects) > 1 else self.subjects
 
 
 def understand(text: str) -> Question:
@@ -78,7 +95,26 @@ def understand(text: str) -> Question:
     if sides:
         return Question(text, "comparison", phrases, sides)
     kind: Kind = "list" if _LIST.match(text.strip()) else "plain"
+    if parts := _parts(text):
+        return Question(text, "several", phrases, parts)
     return Question(text, kind, phrases, (_focus(text),))
+
+
+def wants_each(subject: str) -> bool:
+    """Tell whether each thing that fits is wanted, as far as rows of a table say so."""
+    return bool(_LIST.match(subject.strip()) or _WHICH.match(subject.strip()))
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    """Return the two questions of "How long are they kept, and who may view them?", or nothing."""
+    match = _TWO_QUESTIONS.fullmatch(" ".join(text.split())) if len(text) <= LONG else None
+    if match is None or len(match["second"].split()) < _FEW_WORDS:
+        return ()
+    first, second = match["first"], match["second"]
+    topic = [word for word in dict.fromkeys(words(first)) if word not in STOP_WORDS]
+    if _LEANS.search(second) or not stems(second):
+        second = f"{second.rstrip(_ENDS)} ({' '.join(topic)})"
+    return (first, second) if topic else ()
 
 
 def _phrases(text: str) -> tuple[str, ...]:
@@ -120,7 +156,21 @@ def _completed(a: str, b: str) -> tuple[str, str]:
         return a, f"{a[: of_a.end() - 1].strip()} {b}"
     if of_b and not of_a and len(a.split()) <= _FEW_WORDS:
         return f"{a} {b[of_b.start() :].strip()}", b
-    return a, b
+    return _with_tail(a, b), b
+
+
+def _with_tail(a: str, b: str) -> str:
+    """Return the first side with what both share at the end: "Ghent" of "Ghent and Porto parking".
+
+    A word in the plural is complete by itself, as in "laptops and mobile phones".
+    """
+    tail = b.split()[len(a.split()) :]
+    is_short = len(a.split()) == 1 or a[:1].isupper()
+    if not tail or not is_short or _ARTICLE.match(b) or (a.islower() and a.endswith("s")):
+        return a
+    if {word.lower() for word in a.split()} & {word.lower() for word in tail}:
+        return a
+    return " ".join((a, *tail))
 
 
 def _focus(text: str) -> str:
@@ -139,7 +189,7 @@ def _focus(text: str) -> str:
 
 def passages_wanted(text: str, *, usual: int, most: int) -> int:
     """Return how many passages the answer should rest on: a list or a comparison needs more."""
-    return usual if understand(text).kind == "plain" else max(usual, min(_MORE * usual, most))
+    return max(usual, min(_MORE.get(understand(text).kind, 1) * usual, most))
 
 
 def not_found(phrases: Sequence[str]) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from rag.answer_cues import expected_cues
 from rag.answerability import confidence, evidence
 from rag.embedding.base import Embedder
+from rag.joined_words import JoinedWords, joined_words
 from rag.passage_sentences import Candidate, candidate_sentences
 from rag.retrieval import Passage
 from rag.words import stems, words
@@ -86,6 +87,12 @@ def rank_sentences(
     """
     candidates = candidate_sentences(passages)
     asked = list(dict.fromkeys(stems(question))) or list(dict.fromkeys(words(question)))
+    joined = joined_words(question, passages)
+    if joined.pairs:
+        asked = [one for one in asked if one not in joined.parts] + list(joined.pairs)
+        for candidate in candidates:
+            _note(candidate, passages[candidate.passage], joined)
+    candidates = [c for c in candidates if _adds_something(c, asked)]
     if not candidates or not asked:
         return Ranking((), 0.0)
     weights = _weights(asked, candidates)
@@ -93,7 +100,7 @@ def rank_sentences(
     _embed(question, chosen, embedder)
     ranked = sorted(
         (
-            _ranked(c, row)
+            _ranked(c, row, asked)
             for c, row in zip(
                 chosen, _features(question, asked, weights, chosen, passages), strict=True
             )
@@ -188,9 +195,34 @@ def _features(
     return rows
 
 
-def _ranked(c: Candidate, features: tuple[float, ...]) -> RankedSentence:
+def _needs_heading(c: Candidate, asked: Sequence[str]) -> bool:
+    """Tell whether the heading right above says which of several things a sentence speaks of."""
+    if c.cells or c.heading.endswith("?") or not c.text[0].isalpha():
+        return False
+    above = set(stems(c.heading))
+    return c.is_entry or bool(above & set(asked) - set(c.stems) and set(asked) - above)
+
+
+def _note(c: Candidate, passage: Passage, joined: JoinedWords) -> None:
+    """Count the pairs of words among a sentence's own, and among those around it."""
+    c.stems += joined.found_in(c.text)
+    c.before += joined.found_in(f"{passage.title} {passage.heading} {passage.filename} {c.heading}")
+
+
+def _adds_something(c: Candidate, asked: Sequence[str]) -> bool:
+    """Tell whether it is more than words of the question, as a term alone on its line is."""
+    return c.text.rstrip("*_ ")[-1] in ".!?" or bool(set(c.stems) - set(asked))
+
+
+def _ranked(c: Candidate, features: tuple[float, ...], asked: Sequence[str]) -> RankedSentence:
     score = _dot(features, SENTENCE_WEIGHTS)
-    return RankedSentence(c.passage, c.start, c.end, c.text, c.said, features, score)
+    if c.below is not None and set(stems(c.heading)) == set(asked):
+        score += _ENTRY
+    if c.below is None or not _needs_heading(c, asked):
+        return RankedSentence(c.passage, c.start, c.end, c.text, c.said, features, score)
+    # "No parking of our own." is understood by the heading above it: "Porto".
+    said = f"{c.heading.strip('# ')}: {c.said}"
+    return RankedSentence(c.passage, c.below, c.end, c.text, said, features, score)
 
 
 def _stem_of(filename: str) -> str:
@@ -201,6 +233,8 @@ def _dot(values: Sequence[float], weights: Sequence[float]) -> float:
     return float(np.dot(values, weights))
 
 
+# The explanation of the very term that is asked about; such are not among what was fitted on.
+_ENTRY = 2.0
 # Log-odds, rounded: fitted by a listwise logistic regression on which sentence of the retrieved
 # passages held the answer, on the first 300 answerable questions of a part of SQuAD 2.0. On the
 # other half the three best sentences held the answer nine times in ten.

@@ -17,6 +17,8 @@ _LONGEST_NAME = 80
 # In a table of two columns the first row names them where most of the second column are numbers.
 _MOSTLY = 0.65
 _LONGEST_ROW_NAME = 80
+# A row that names each of its cells: "Benefit: Training; Amount: 1,200 euros".
+_NAMED_CELL = re.compile(r"(?:^|(?<=; ))([^:;|\n]{1,80}): ")
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,8 @@ class _Table:
 
 def find_rows(text: str) -> list[TableRow]:
     """Return the rows of all tables, in order."""
-    return [row for table in _tables(text) for row in _rows(text, table)]
+    rows = [row for table in _tables(text) for row in _rows(text, table)]
+    return sorted([*rows, *_records(text)], key=lambda row: row.start)
 
 
 def row_at(rows: Sequence[TableRow], place: int) -> TableRow | None:
@@ -82,15 +85,70 @@ def lead_of(text: str, start: int) -> str:
 
     That is the table's first row, and the beginning of a row that is cut.
     """
-    line = text.rfind("\n", 0, start) + 1
-    end = text.find("\n", start)
-    if _BAR not in text[line : len(text) if end < 0 else end]:
-        return ""
+    line, end = _line_around(text, start)
+    if _BAR not in text[line:end]:
+        if _is_record(text, line, end):
+            return text[line:start]
+        if not is_label(text[line:end]):
+            return ""
     table = next((t for t in _tables(text) if t.rows[0][0] < start <= t.rows[-1][1]), None)
     if table is None:
         return ""
     first = text[slice(*table.rows[0])]
     return f"{first}\n{text[line:start]}" if table.rows[0][0] < line else text[line:start]
+
+
+def may_begin_inside(content: str) -> bool:
+    """Tell whether a passage may begin inside of a table, by its first lines."""
+    first, _, rest = content.lstrip().partition("\n")
+    if _BAR in first or content.startswith("| ") or ("; " in first and ": " in first):
+        return True
+    return is_label(first) and _BAR in rest.lstrip().partition("\n")[0]
+
+
+def share_of_rows(text: str) -> float:
+    """Return how much of a text are lines that look like rows, those that are cut too."""
+    rows = [
+        line[0]
+        for line in _LINE.finditer(text)
+        if _BAR in line[0] or line[0].count("; ") <= 2 * len(_NAMED_CELL.findall(line[0])) > 2
+    ]
+    return sum(map(len, rows)) / max(1, len(text))
+
+
+def is_label(line: str) -> bool:
+    """Tell whether a line may name the row that stands below it."""
+    return 0 < len(line.strip()) <= _LONGEST_ROW_NAME and line.strip()[-1] not in ".!?:;"
+
+
+def _line_around(text: str, place: int) -> tuple[int, int]:
+    end = text.find("\n", place)
+    return text.rfind("\n", 0, place) + 1, len(text) if end < 0 else end
+
+
+def _records(text: str) -> Iterator[TableRow]:
+    """Yield the rows that name their cells, each beside another of the same table."""
+    for line in _LINE.finditer(text):
+        start, end = line.span()
+        if not _is_record(text, start, end):
+            continue
+        named = list(_NAMED_CELL.finditer(text[start:end]))
+        ends = [start + cell.start() - 2 for cell in named[1:]]
+        cells = tuple(
+            (start + cell.end(), stop) for cell, stop in zip(named, [*ends, end], strict=True)
+        )
+        yield TableRow(start, end, cells, tuple(cell[1].strip() for cell in named))
+
+
+def _is_record(text: str, start: int, end: int) -> bool:
+    line = text[start:end]
+    if _BAR in line or len(_NAMED_CELL.findall(line)) < 2:
+        return False
+    opening = line[: line.index(": ") + 2]
+    before = text[text.rfind("\n", 0, max(0, start - 1)) + 1 : start]
+    return before.startswith((opening, f"{opening[:-2]}{_BAR}")) or text.startswith(
+        opening, end + 1
+    )
 
 
 def _tables(text: str) -> Iterator[_Table]:
@@ -120,11 +178,9 @@ def _goes_on(
     if not loose and "\n\n" not in text[after : row[0]]:
         return True
     first, cells = _cells(text, *table.rows[0]), _cells(text, *row)
-    is_label = len(loose) <= 1 and all(
-        len(line) <= _LONGEST_ROW_NAME and line[-1] not in ".!?:;" for line in loose
-    )
+    is_labelled = len(loose) <= 1 and all(map(is_label, loose))
     has_value = any(_HAS_DIGIT.search(text, *cell) for cell in cells)
-    return is_label and has_value and 0 <= len(cells) - len(first) <= 1 < len(first)
+    return is_labelled and has_value and 0 <= len(cells) - len(first) <= 1 < len(first)
 
 
 def _rows(text: str, table: _Table) -> Iterator[TableRow]:

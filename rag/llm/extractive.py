@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from rag.answerability import LEAST_CONFIDENCE
 from rag.embedding.counting import counting
 from rag.embedding.registry import get_embedder
+from rag.listed_rows import listed_rows
 from rag.llm.base import DONT_KNOW, ChatDelta, ChatModel, ChatRequest, TokenUsage
-from rag.quantities import values
-from rag.questions import understand
+from rag.passage_sentences import candidate_sentences
+from rag.quantities import find_quantities, lacks_a_value, values
+from rag.questions import understand, wants_each
 from rag.retrieval import Passage
 from rag.sentence_ranking import RankedSentence, Ranking, rank_sentences
+from rag.table_rows import SEPARATOR
 from rag.words import stems
 
 MAX_SENTENCES = 3
@@ -82,33 +85,80 @@ def extract_answer(
 ) -> ExtractiveAnswer:
     """Choose at most MAX_SENTENCES sentences that answer the question.
 
-    A list may have MAX_LISTED; a comparison has MAX_A_SIDE for each side that the passages know.
+    A list may have MAX_LISTED, or the rows of a table; a comparison has MAX_A_SIDE for each side
+    that the passages know, and so has a question that asks two things.
     """
     asked = understand(question)
-    most = {"plain": MAX_SENTENCES, "list": MAX_LISTED, "comparison": MAX_A_SIDE}[asked.kind]
+    most = MAX_A_SIDE if len(asked.subjects) > 1 else MAX_SENTENCES
+    if asked.kind == "list":
+        most = MAX_LISTED
     embedder = get_embedder()
     rankings = [rank_sentences(subject, passages, embedder, unknown) for subject in asked.subjects]
     sure = max(ranking.confidence for ranking in rankings)
     chosen: list[RankedSentence] = []
-    for ranking in rankings:
-        if ranking.confidence >= LEAST_CONFIDENCE:
-            chosen += _choose(ranking, most, besides=chosen)
-    return ExtractiveAnswer(tuple(chosen), sure, is_list=asked.kind == "list" and len(chosen) > 1)
+    has_rows = False
+    for subject, ranking in zip(asked.subjects, rankings, strict=True):
+        if ranking.confidence < LEAST_CONFIDENCE:
+            continue
+        rows = _rows_of_a_table(subject, passages, is_list=asked.kind == "list")
+        has_rows = has_rows or bool(rows)
+        chosen += rows or _choose(subject, ranking, most, besides=chosen)
+    is_list = (asked.kind == "list" or has_rows) and len(chosen) > 1
+    return ExtractiveAnswer(tuple(chosen), sure, is_list)
+
+
+def _rows_of_a_table(
+    subject: str, passages: Sequence[Passage], *, is_list: bool
+) -> list[RankedSentence]:
+    """Return the rows that answer a question for each thing that fits; empty where none do."""
+    if not (is_list or wants_each(subject)):
+        return []
+    rows = listed_rows(subject, candidate_sentences(passages), passages, is_list=is_list)
+    return [
+        RankedSentence(row.passage, row.start, row.end, row.text, row.said, (), 0.0) for row in rows
+    ]
 
 
 def _choose(
-    ranking: Ranking, most: int, *, besides: Sequence[RankedSentence] = ()
+    question: str, ranking: Ranking, most: int, *, besides: Sequence[RankedSentence] = ()
 ) -> list[RankedSentence]:
-    """Take the best that differ from each other, then put them in the order of the text."""
+    """Take the best that differ from each other, then put them in the order of the text.
+
+    Where one has the numbers that were asked about, others without them are beside the point.
+    """
     chosen: list[RankedSentence] = []
-    for sentence in ranking.sentences:
-        if len(chosen) == most or sentence.score < ranking.sentences[0].score - MAX_DROP:
+    lowest = ranking.sentences[0].score - MAX_DROP
+    near = [sentence for sentence in ranking.sentences if sentence.score >= lowest]
+    for sentence in _with_numbers_of(question, near):
+        if len(chosen) == most:
             break
         if not any(_says_the_same(sentence.text, other.text) for other in (*besides, *chosen)):
             chosen.append(sentence)
     # The passage of the best sentence leads; inside one passage the text's own order.
     order = list(dict.fromkeys(s.passage for s in chosen))
     return sorted(chosen, key=lambda s: (order.index(s.passage), s.start))
+
+
+def _with_numbers_of(
+    question: str, sentences: Sequence[RankedSentence]
+) -> Sequence[RankedSentence]:
+    """Return those with the question's numbers, and what goes on from one; all if none has them."""
+    if not values(question):
+        return sentences
+    exact = [s for s in sentences if _holds_amounts(s.said, question)] or [
+        s for s in sentences if not lacks_a_value(s.said, question)
+    ]
+    if not exact:
+        return sentences
+    ends = {s.passage: s.end for s in reversed(exact) if SEPARATOR not in s.said}
+    return [s for s in sentences if s in exact or s.start >= ends.get(s.passage, s.end)]
+
+
+def _holds_amounts(text: str, question: str) -> bool:
+    """Tell whether a text has the question's numbers with their units, and there are some."""
+    asked = [quantity for quantity in find_quantities(question) if quantity.dimension]
+    held = [quantity for quantity in find_quantities(text) if quantity.dimension]
+    return bool(asked) and all(any(a.equals(h) for h in held) for a in asked)
 
 
 def _says_the_same(one: str, other: str) -> bool:

@@ -145,3 +145,74 @@ def test_a_comparison_says_something_about_each_side():
 def test_a_comparison_of_which_one_side_is_unknown_tells_the_other():
     text = answer("Compare paid leave and zeppelins", LEAVE, PHONE)
     assert "paid leave" in text
+
+
+PERKS = (
+    "Perk | Amount | From when\n"
+    "Perk: Meal voucher; Amount: 8 euros; From when: First day\n"
+    "Perk: Pension; Amount: 5 % of the salary; From when: After probation\n"
+    "Perk: Gym; Amount: 30 euros; From when: After probation\n"
+    "Perk: Gift; Amount: 150 euros; From when: First day"
+)
+CAPTION = "Some perks begin only after probation. The table of perks says which."
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["List all perks that start after probation", "Which perks start after probation?"],
+)
+def test_a_list_is_answered_by_the_rows_that_say_so_and_not_by_their_caption(question):
+    lines = answer(question, CAPTION, PERKS).splitlines()
+    assert lines == [
+        "- Perk: Pension \u00b7 Amount: 5 % of the salary \u00b7 From when: After probation [2]",
+        "- Perk: Gym \u00b7 Amount: 30 euros \u00b7 From when: After probation [2]",
+    ]
+
+
+def test_who_asks_for_all_that_a_table_names_gets_all_its_rows_in_order():
+    lines = answer("List every perk with its amount, perk by perk", PERKS).splitlines()
+    assert [line.split(" \u00b7 ")[0] for line in lines] == [
+        "- Perk: Meal voucher",
+        "- Perk: Pension",
+        "- Perk: Gym",
+        "- Perk: Gift",
+    ]
+
+
+def test_a_table_about_something_else_is_no_list():
+    text = answer("Which offices may dogs visit after probation?", CAPTION, PERKS)
+    assert "Pension" not in text
+
+
+def test_where_a_sentence_has_the_amount_that_was_asked_about_others_are_left_out():
+    laptop = "A meal costs 6 euros. A used laptop costs 120 euros."
+    desk = "A desk costs 120 minutes of work. A visitor costs 60 euros."
+    assert answer("What costs 120 euros?", laptop, desk) == "A used laptop costs 120 euros. [1]"
+
+
+def test_what_goes_on_from_the_numbered_thing_stays():
+    content = "Stage 3 is the final stage of a bill. This stage has two parts, a debate and a vote."
+    assert "two parts" in answer("How many parts has stage 3 of a bill?", content)
+
+
+def test_a_term_is_read_with_its_explanation_and_is_no_answer_alone():
+    glossary = "Keyring\nThe password manager.\n\nTunnel\nThe VPN of the company."
+    other = "Passwords are kept in Keyring and told to nobody.\n\nKeyring"
+    first = answer("What is Keyring?", other, glossary).split(" [")[0]
+    assert first == "Keyring: The password manager."
+    assert "Keyring [" not in answer("Keyring", other, glossary)
+
+
+def test_a_heading_says_which_of_the_compared_things_a_sentence_is_about():
+    content = (
+        "Ghent\n\n46 parking places for cars.\n\nPorto\n\nNo parking places of our own for cars."
+    )
+    text = answer("Compare Ghent and Porto parking places", content)
+    assert "Porto: No parking places of our own for cars. [1]" in text
+
+
+def test_words_that_documents_join_are_asked_for_together():
+    content = (
+        "Enter calls in Harbour within three days.\n\nEngineers of Porto are on-call at night."
+    )
+    assert answer("Who is on call?", content).startswith("Engineers of Porto are on-call")

@@ -1,6 +1,6 @@
 import pytest
 
-from rag.questions import LONG, not_found, passages_wanted, understand
+from rag.questions import LONG, not_found, passages_wanted, understand, wants_each
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_what_stands_in_quotation_marks_is_an_exact_phrase(text, phrases):
 )
 def test_whoever_wants_a_list_gets_more_passages(text):
     assert understand(text).kind == "list"
-    assert passages_wanted(text, usual=8, most=50) == 16
+    assert passages_wanted(text, usual=8, most=50) == 24
     assert passages_wanted(text, usual=8, most=10) == 10
 
 
@@ -67,12 +67,58 @@ def test_an_ordinary_question_gets_the_usual_passages():
             ("parental leave in France", "parental leave in Spain"),
         ),
         ("compare leave in France with in Spain", ("leave in France", "leave in Spain")),
+        ("Compare Ghent and Porto parking", ("Ghent parking", "Porto parking")),
+        ("compare paid and unpaid leave", ("paid leave", "unpaid leave")),
+        ("Compare New York and Los Angeles fees", ("New York fees", "Los Angeles fees")),
+        ("compare laptops and mobile phones", ("laptops", "mobile phones")),
+        ("compare leave and parental leave", ("leave", "parental leave")),
+        ("Compare Tidegate and the help desk", ("Tidegate", "the help desk")),
     ],
 )
 def test_a_comparison_is_searched_whole_and_for_each_side_with_what_they_share(text, sides):
     question = understand(text)
     assert (question.kind, question.subjects) == ("comparison", sides)
     assert question.searches == (text, *sides)
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        (
+            "How long is probation, and which benefits start after it?",
+            ("How long is probation", "which benefits start after it (long probation)"),
+        ),
+        (
+            "Who signs an order and how many quotes does an order need?",
+            ("Who signs an order", "how many quotes does an order need?"),
+        ),
+    ],
+)
+def test_of_two_questions_in_one_each_is_searched_and_answered(text, parts):
+    question = understand(text)
+    assert (question.kind, question.subjects) == ("several", parts)
+    assert question.searches == (text, *parts)
+    assert passages_wanted(text, usual=8, most=50) == 16
+
+
+@pytest.mark.parametrize("text", ["What happened and why?", "Who may come and go as they like?"])
+def test_an_afterthought_is_no_question_of_its_own(text):
+    assert understand(text).kind == "plain"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Which benefits start after probation?", True),
+        ("What are the severity levels?", True),
+        ("List all trainings", True),
+        ("Which class is allowed?", False),
+        ("What was the price?", False),
+        ("What is a station?", False),
+    ],
+)
+def test_a_plural_asks_for_each_thing_that_fits(text, expected):
+    assert wants_each(text) is expected
 
 
 @pytest.mark.parametrize("text", ["How do I compare two branches?", "Is it safe and fast?"])

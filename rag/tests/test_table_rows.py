@@ -13,7 +13,7 @@ from rag.llm.extractive import extract_answer
 from rag.passage_sentences import passage_units
 from rag.passages import with_leads
 from rag.support.checking import check_answer
-from rag.table_rows import lead_of
+from rag.table_rows import lead_of, may_begin_inside
 from rag.tests.library import published
 from rag.tests.passages import passage
 
@@ -151,3 +151,45 @@ def test_what_a_passage_lacks_of_its_table_is_read_by_permission(owner, outsider
     [theirs] = with_leads([found], outsider)
     assert (mine.lead, theirs.lead) == ("Level | Days\n", "")
     assert format_passages([mine]).endswith("\nLevel | Days\nL2 | 26")
+
+
+RECORDS = (
+    "Perk | Amount | From\n"
+    "Perk: Gym; Amount: 30 euros; From: Day one\n"
+    "Perk: Lease; Amount: up to 90 euros; paid monthly; From: Day two\n"
+    "Perk: Gift; Amount: 150 euros; From: Day one"
+)
+
+
+def test_a_row_that_names_its_cells_is_told_cell_by_cell():
+    assert said(RECORDS) == [
+        "Perk: Gym \u00b7 Amount: 30 euros \u00b7 From: Day one",
+        "Perk: Lease \u00b7 Amount: up to 90 euros; paid monthly \u00b7 From: Day two",
+        "Perk: Gift \u00b7 Amount: 150 euros \u00b7 From: Day one",
+    ]
+
+
+def test_such_a_row_that_is_cut_is_told_whole_too():
+    start = RECORDS.index("Day two")
+    lead = lead_of(RECORDS, start)
+    assert lead == "Perk: Lease; Amount: up to 90 euros; paid monthly; From: "
+    first, *_ = passage_units(RECORDS[start:], lead)
+    assert first.said.startswith("Perk: Lease \u00b7 Amount")
+    assert RECORDS[start:][first.start : first.end] == "Day two"
+
+
+@pytest.mark.parametrize(
+    "text", ["Note: take care; Warning: it is hot.", "Monday: closed; else: open.\nTuesday: open."]
+)
+def test_a_sentence_with_colons_is_no_row(text):
+    assert said(text) == []
+
+
+def test_the_name_of_a_row_above_it_is_no_beginning_of_the_table():
+    text = (
+        "Meals\n\nLunch | Dinner\n\nAt home\n\n14 euros | 24 euros\n\nAbroad | 18 euros | 32 euros"
+    )
+    start = text.index("At home")
+    assert lead_of(text, start) == "Lunch | Dinner\n"
+    assert may_begin_inside(text[start:])
+    assert passage_units(text[start:], lead_of(text, start))[1].said.endswith("Dinner: 24 euros")

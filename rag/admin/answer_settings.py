@@ -49,7 +49,6 @@ class AnswerSettingsForm(forms.ModelForm):
                     choices=[none, *offered],
                     required=False,
                     label=old.label,
-                    help_text=old.help_text,
                     initial=old.initial,
                 )
 
@@ -61,16 +60,7 @@ class AnswerSettingsAdmin(OrganizationScopedAdmin):
     form = AnswerSettingsForm
     change_form_template = "admin/rag/answersettings/change_form.html"
     list_display = [
-        "created_at",
-        "organization",
-        "state",
-        "model",
-        "answer_prompt",
-        "condense_prompt",
-        "title_prompt",
-        "trial",
-        "created_by",
-        "note",
+        *("created_at", "created_by", "state", "model", "prompts", "trial", "note", "organization"),
     ]
     list_filter = ["organization"]
     list_select_related = ["organization", "created_by"]
@@ -129,6 +119,16 @@ class AnswerSettingsAdmin(OrganizationScopedAdmin):
         """Tell which row is in force."""
         newest = AnswerSettings.objects.in_force(chosen.organization_id)
         return "In force" if newest is not None and newest.pk == chosen.pk else ""
+
+    @admin.display(description="prompts")
+    def prompts(self, chosen: AnswerSettings) -> str:
+        """Name the prompts that were chosen."""
+        named = (
+            ("answer", chosen.answer_prompt),
+            ("follow-up", chosen.condense_prompt),
+            ("title", chosen.title_prompt),
+        )
+        return ", ".join(f"{name} {version}" for name, version in named if version)
 
     @admin.display(description="trial")
     def trial(self, chosen: AnswerSettings) -> str:

@@ -149,7 +149,9 @@ class AnswerStream:
     def _with_conflicts(self, answer: Answer) -> Answer:
         taken = [quote for sentence in answer.sentences for quote in sentence.quotes]
         found = find_conflicts(self._question, self.passages, get_embedder(), taken=taken)
-        told = (c for c in found if any(said.n in answer.cited for said in c.statements))
+        # A model may name no passage for what it took of one.
+        rests_on = {*answer.cited, *(quote.n for quote in taken)}
+        told = (c for c in found if any(said.n in rests_on for said in c.statements))
         return replace(answer, conflicts=tuple(told))
 
     async def _judged(self, answer: Answer) -> Answer:

@@ -33,6 +33,11 @@ class MetricChange:
         return None if self.before is None or self.now is None else self.now - self.before
 
     @property
+    def parts(self) -> list[str]:
+        """The name in parts, between which a line may end."""
+        return [f"{part}_" for part in self.name.split("_")[:-1]] + [self.name.split("_")[-1]]
+
+    @property
     def form(self) -> str:
         """How many digits are shown, as `floatformat` takes it."""
         return "1u" if self.name.endswith("_ms") else "3u"

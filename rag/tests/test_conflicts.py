@@ -241,8 +241,11 @@ def test_a_statement_leads_to_the_version_that_it_was_read_in(owner, contradicti
     ]
 
 
-def test_a_model_that_takes_one_side_is_shown_with_the_other(owner, contradiction, model, page_as):
-    model.enqueue("The laptop screen locks after five minutes [1][2].")
+@pytest.mark.parametrize("cited", [" [1][2]", ""])
+def test_a_model_that_takes_one_side_is_shown_with_the_other(
+    owner, contradiction, model, page_as, cited
+):
+    model.enqueue(f"The laptop screen locks after five minutes{cited}.")
     answer = run_turn(user=owner, message_id=start_turn(user=owner, query=QUESTION).pk)
     address = reverse("rag:conversation", args=[answer.conversation_id])
     page = page_as(owner).get(address).content.decode()

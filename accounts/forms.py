@@ -79,11 +79,8 @@ class MemberForm(_EmailForm):
             "name": forms.TextInput(attrs={"autocomplete": "off"}),
         }
 
-    def validate_unique(self) -> None:
-        pass
-
-    def validate_constraints(self) -> None:
-        pass
+    def _get_validation_exclusions(self) -> set[str]:
+        return {*super()._get_validation_exclusions(), "email"}
 
 
 class InvitationForm(forms.Form):

@@ -87,18 +87,22 @@ def claim(change_id: int) -> ChangeLease | None:
         if change is None:
             return None
         free = ModelChange.objects.open().in_service().free(now).filter(pk=change_id)
-        gave_up = free.filter(attempts__gte=MAX_ATTEMPTS).update(
-            status=ModelChange.Status.FAILED, error=TOO_MANY_ATTEMPTS
-        )
-        if gave_up:
-            return None
-        taken = free.update(
+        taken = free.filter(attempts__lt=MAX_ATTEMPTS).update(
             lease_token=token,
             lease_expires_at=_lease_end(),
             attempts=F("attempts") + 1,
             queued_at=None,
         )
     return ChangeLease(change_id, change.organization_id, token) if taken else None
+
+
+def give_up(change_id: int) -> bool:
+    """End a change that processes keep dying with, in the caller's transaction; tell whether so."""
+    free = ModelChange.objects.open().in_service().free(timezone.now()).filter(pk=change_id)
+    ended = free.filter(attempts__gte=MAX_ATTEMPTS).update(
+        status=ModelChange.Status.FAILED, error=TOO_MANY_ATTEMPTS
+    )
+    return bool(ended)
 
 
 def _lease_end() -> datetime.datetime:

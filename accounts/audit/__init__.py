@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models import Model
 
+from accounts.acts import ACTS
 from accounts.audit import chain
 from accounts.models import AuditEvent, Organization, User
 from knowledge.lib import context
@@ -42,7 +43,7 @@ def record(
     Call it late in that transaction: others who add to the same chain wait until it ends.
 
     Args:
-        action: `noun.verb` in the past tense, for example `document.deleted`.
+        action: one of `accounts.acts`, for example `document.deleted`.
         actor: who did it; None for the system or somebody who is not signed in.
         organization: whose trail it belongs to; by default the actor's. With neither it belongs to
             the platform, whose chain is a trail of its own.
@@ -77,6 +78,8 @@ def record_for_each(
 def _event(
     action: str, actor: User | None, target: Model | None, details: dict[str, Any]
 ) -> AuditEvent:
+    if action not in ACTS:
+        raise ValueError(f"{action} is not among the acts of the trail")
     current = context.current()
     return AuditEvent(
         actor_id=actor.pk if actor is not None else None,

@@ -6,6 +6,7 @@ from typing import Any
 from django.db import models
 from django.utils import timezone
 
+from accounts.acts import ACTS
 from accounts.models.people import Organization, User
 from accounts.querysets import AppendOnly, AuditEventQuerySet
 
@@ -81,6 +82,11 @@ class AuditEvent(models.Model):
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         """Refuse: `manage.py archive_audit` is the one way out."""
         raise AppendOnly
+
+    @property
+    def label(self) -> str:
+        """What was done, in words."""
+        return ACTS.get(self.action, self.action)
 
 
 class AuditChain(models.Model):

@@ -71,16 +71,16 @@ def test_the_orm_refuses_everything_but_reading(trail: Organization) -> None:
     attempts: list[Callable[[], object]] = [
         event.save,
         event.delete,
-        AuditEvent(action="a.b").save,
+        AuditEvent(action="document.viewed").save,
         events.delete,
         lambda: events.update(action="x"),
-        lambda: AuditEvent.objects.create(action="a.b"),
-        lambda: AuditEvent.objects.bulk_create([AuditEvent(action="a.b")]),
+        lambda: AuditEvent.objects.create(action="document.viewed"),
+        lambda: AuditEvent.objects.bulk_create([AuditEvent(action="document.viewed")]),
         lambda: AuditEvent.objects.bulk_update([event], ["action"]),
-        lambda: AuditEvent.objects.get_or_create(action="a.b"),
-        lambda: AuditEvent.objects.update_or_create(action="a.b"),
+        lambda: AuditEvent.objects.get_or_create(action="document.viewed"),
+        lambda: AuditEvent.objects.update_or_create(action="document.viewed"),
         lambda: AuditEvent._base_manager.update(action="x"),
-        lambda: trail.audit_events.create(action="a.b"),
+        lambda: trail.audit_events.create(action="document.viewed"),
     ]
     for attempt in attempts:
         with pytest.raises(AppendOnly):
@@ -189,7 +189,7 @@ def test_events_that_changed_places_are_found(trail: Organization) -> None:
 def test_an_event_moved_to_another_organization_is_found(
     trail: Organization, other_organization: Organization
 ) -> None:
-    audit.record(action="a.b", organization=other_organization)
+    audit.record(action="document.viewed", organization=other_organization)
     sql(
         "UPDATE accounts_auditevent SET organization_id = %s, sequence = 2 WHERE sequence = 6",
         hex_of(other_organization),
@@ -207,7 +207,7 @@ def test_a_shortened_trail_with_a_fitting_head_lacks_the_seal_for_good(trail: Or
         hex_of(trail),
     )
     assert kinds(trail) == {"unsealed"}
-    audit.record(action="a.b", organization=trail)  # an honest event must not seal it
+    audit.record(action="document.viewed", organization=trail)  # an honest event must not seal it
     assert kinds(trail) == {"unsealed"}
 
 
@@ -215,7 +215,7 @@ def test_a_head_that_was_put_back_is_found_by_what_was_kept_elsewhere(
     trail: Organization, tmp_path: Path
 ) -> None:
     head = AuditChain.objects.get(pk=trail.pk)
-    audit.record(action="a.b", organization=trail)
+    audit.record(action="document.viewed", organization=trail)
     kept = tmp_path / "kept.jsonl"
     kept.write_text(run("verify_audit", "--json")[1])
     sql("DELETE FROM accounts_auditevent WHERE sequence = 7")
@@ -227,7 +227,7 @@ def test_a_head_that_was_put_back_is_found_by_what_was_kept_elsewhere(
     )
     assert run("verify_audit")[0] == 0
     assert run("verify_audit", against=kept)[0] == 1
-    audit.record(action="another.event", organization=trail)
+    audit.record(action="document.shared", organization=trail)
     said = run("verify_audit", against=kept)
     assert said[0] == 1
     assert "rewritten at 7" in said[1]
@@ -263,11 +263,12 @@ def test_archive_and_rest_verify_each_alone_and_together(
     first, second = tmp_path / "first.jsonl", tmp_path / "second.jsonl"
     assert run("archive_audit", before="2999-01-01", to=first)[0] == 0
     assert AuditEvent.objects.of_chain(trail.pk).values_list("sequence", flat=True)[0] == 7
-    audit.record(action="a.b", actor=admin)
+    audit.record(action="document.viewed", actor=admin)
     assert run("archive_audit", before="2999-01-01", to=second)[0] == 0
-    audit.record(action="c.d", actor=admin)
+    audit.record(action="document.edited", actor=admin)
     assert kinds(trail) == kinds(None) == set()
-    assert [e.action for e in AuditEvent.objects.of_chain(trail.pk)] == ["audit.archived", "c.d"]
+    left = AuditEvent.objects.of_chain(trail.pk).values_list("action", flat=True)
+    assert list(left) == ["audit.archived", "document.edited"]
     code, said = run("verify_audit", "--archive", str(second), str(first))
     assert code == 0
     assert "checked   10" in said  # six, an archiving, one, an archiving, one
@@ -338,8 +339,12 @@ def test_an_export_can_be_verified_and_is_an_event(trail: Organization, tmp_path
     assert AuditEvent.objects.of_chain(trail.pk).last().action == "audit.exported"  # type: ignore[union-attr]
 
 
-def test_a_spreadsheet_runs_nothing_of_an_export(trail: Organization, page_as, admin: User) -> None:
-    for name in ('=HYPERLINK("http://evil")', "+1", "-1", "@SUM(A1)", "\t=1"):
+def test_a_spreadsheet_runs_nothing_of_an_export(
+    trail: Organization, page_as, admin: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ('=HYPERLINK("http://evil")', "+1", "-1", "@SUM(A1)", "\t=1")
+    monkeypatch.setattr(audit, "ACTS", {*audit.ACTS, *names})
+    for name in names:
         audit.record(action=name, organization=trail)
     answer = page_as(admin).get("/audit/export?type=csv")
     assert "attachment" in answer.headers["Content-Disposition"]
@@ -399,7 +404,7 @@ def test_parallel_writers_make_one_chain(organization: Organization) -> None:
     def write() -> None:
         for number in range(10):
             with transaction.atomic():
-                audit.record(action="a.b", organization=organization, number=number)
+                audit.record(action="document.viewed", organization=organization, number=number)
         connection.close()
 
     threads = [threading.Thread(target=write) for _ in range(4)]

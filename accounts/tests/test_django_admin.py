@@ -23,7 +23,7 @@ def rows(organization, other_organization, admin, owner, outsider, outside_admin
     """Two of everything, one an organization; as sets by whom they should be seen."""
     other_team = Team.objects.create(name="Secret", organization=other_organization)
     event, other_event, nobodys = [
-        audit.record(action="a.b", organization=home)
+        audit.record(action="document.viewed", organization=home)
         for home in (organization, other_organization, None)
     ]
     here = {organization, admin, owner, team, event}
@@ -162,7 +162,7 @@ def test_lists_filters_and_searches_name_nothing_of_others(rows, admin, model) -
     for address in (label, f"{label}?q=rival", f"{label}?q=secret"):
         content = client.get(address).content.decode().replace('value="rival"', "")
         for theirs in rows["there"]:
-            assert str(theirs) not in content or str(theirs).startswith("a.b")
+            assert str(theirs) not in content or str(theirs).startswith("document.viewed")
             assert str(theirs.pk) not in content or isinstance(theirs, AuditEvent)
 
 
@@ -322,7 +322,7 @@ def test_history_is_read_only_for_everybody(rows, admin, operator) -> None:
         assert client.get(f"{path}/change/").status_code == 200
         for refused in (f"{path}/change/", f"{path}/delete/", "/admin/accounts/auditevent/add/"):
             assert client.post(refused, {"action": "x", "post": "yes"}).status_code == 403
-    assert AuditEvent.objects.filter(pk=event.pk, action="a.b").exists()
+    assert AuditEvent.objects.filter(pk=event.pk, action="document.viewed").exists()
 
 
 def test_a_password_hash_cannot_be_guessed_through_a_filter(admin, owner) -> None:

@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
+from accounts.acts import ACTS
 from accounts.audit.export import TYPES
 from accounts.audit_answers import export_answer, matching
 from accounts.forms import AuditFilterForm
@@ -19,8 +20,6 @@ from accounts.views.guards import organization_admin_required, user_of
 from knowledge.lib.errors import InvalidInput
 
 PAGE_SIZE = 50
-# Events whose actions are offered to choose from.
-_RECENT = 2_000
 
 
 @organization_admin_required
@@ -35,7 +34,7 @@ def trail(request: HttpRequest) -> HttpResponse:
         "is_filtered": bool(filters.chosen),
         "events": Paginator(events, PAGE_SIZE).get_page(request.GET.get("page")),
         "query": urlencode(filters.chosen),
-        "actions": _recent_actions(user_of(request)),
+        "acts": ACTS,
     }
     part = "#events" if request.headers.get("HX-Target") == "events" else ""
     return render(request, f"accounts/audit_list.html{part}", context)
@@ -55,8 +54,3 @@ def export(request: HttpRequest) -> HttpResponseBase:
 def _found(admin: User, chosen: dict[str, Any]) -> AuditEventQuerySet:
     events = AuditEvent.objects.visible_to(admin)
     return matching(events, admin, **chosen)
-
-
-def _recent_actions(admin: User) -> list[str]:
-    recent = AuditEvent.objects.visible_to(admin).latest_first()[:_RECENT]
-    return sorted(set(recent.values_list("action", flat=True)))

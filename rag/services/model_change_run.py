@@ -10,8 +10,8 @@ from django.db import OperationalError, transaction
 
 from knowledge.lib.errors import AppError, NotFound
 from knowledge.lib.faults import FaultPoint, passing
-from rag import reembedding
-from rag.change_leases import ChangeLease, LeaseLost, claim
+from rag import change_leases, reembedding
+from rag.change_leases import ChangeLease, LeaseLost
 from rag.index.registry import get_vector_index
 from rag.model_comparison import compare_models, evaluation_questions
 from rag.models import ModelChange
@@ -42,7 +42,11 @@ def run_change(
     Raises:
         NotFound: there is no such change (any more).
     """
-    lease = claim(change_id)
+    with transaction.atomic():
+        if change_leases.give_up(change_id):
+            change = ModelChange.objects.get(pk=change_id)
+            record("failed", change, change.started_by, reason=change.error)
+    lease = change_leases.claim(change_id)
     if lease is not None:
         with lease:
             _run(lease, _Limits(max_batches, should_stop, on_progress))

@@ -7,6 +7,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.models import AuditEvent
 from documents.leases import claim as claim_documents
 from documents.models import Document, DocumentChunk
 from documents.services import delete_documents
@@ -224,6 +225,7 @@ def test_a_change_that_kills_its_runner_each_time_is_given_up(owner, organizatio
         let_lease_end(change)
     change = run_change(change_id=change.pk)
     assert (change.status, change.error) == ("failed", change_leases.TOO_MANY_ATTEMPTS)
+    assert AuditEvent.objects.filter(action="model_change.failed").count() == 1
 
 
 def test_a_model_that_fails_ends_the_change_with_a_sentence_and_a_new_one_goes_on(

@@ -38,6 +38,14 @@ _CUES = tuple(
     )
 )
 
+# They say what is wanted of the subject and are no part of it: a document has "at most ten" where
+# a question has "the maximum number".
+ASKING_WORDS = frozenset(
+    """amount average deadline duration figure highest kind length limit lowest maximum minimum
+    name number procedure process purpose reason rule sort steps sum total type way
+    """.split()  # noqa: SIM905 - a paragraph reads better than a column
+)
+
 
 def expected_cues(question: str) -> list[re.Pattern[str]]:
     """Return what a sentence that answers should match; empty where nothing can be told."""

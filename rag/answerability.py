@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Collection, Mapping, Sequence
 
-from rag.answer_cues import expected_cues
+from rag.answer_cues import ASKING_WORDS, expected_cues
 from rag.quantities import lacks_a_value
 from rag.retrieval import Passage
 from rag.word_matching import Match, QuestionWords
@@ -77,7 +77,12 @@ def evidence(
         float(lacks_a_value(text, question)),
         float(not all(cue.search(first) for cue in expected_cues(question))),
         float(denies),
-        float(bool(_unheld(words, matches) & {stem(word) for word in unknown})),
+        float(
+            bool(
+                _unheld(words, matches)
+                & {stem(word) for word in unknown if word not in ASKING_WORDS}
+            )
+        ),
     )
 
 

@@ -20,10 +20,10 @@ from rag.models import ChunkEmbedding, OrganizationIndex
 from rag.passages import Passage, holds_phrases, read_back
 from rag.reranker.registry import get_reranker
 from rag.reranking import RERANKED, Candidate, rerank
-from rag.spelling import with_corrections
+from rag.spelling import slips_of_english, with_corrections
 from rag.value_forms import other_spellings
 from rag.word_matching import QuestionWords
-from rag.words import stem
+from rag.words import STOP_WORDS, stem
 
 # Hits taken from each index before they are fused.
 CANDIDATES = 100
@@ -96,7 +96,11 @@ class Search:
             corrections = lexical.corrections(
                 " ".join(unknown), state=self.state, within=self.scope
             )
-        self.unknown.update(word for word in unknown if word not in corrections)
+        slips = slips_of_english(subject, [word for word in unknown if word not in corrections])
+        # No document has what was meant either, unless that is a little word.
+        missing = (slips.get(word, word) for word in unknown if word not in corrections)
+        self.unknown.update(word for word in missing if word not in STOP_WORDS)
+        corrections = slips | corrections
         self.corrections.update(corrections)
         self._took("spelling", started)
         return with_corrections(subject, corrections)

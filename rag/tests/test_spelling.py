@@ -5,7 +5,7 @@ from rag.index.registry import get_lexical_index
 from rag.index.scope import Scope
 from rag.index.versions import get_state
 from rag.retrieval import retrieve
-from rag.spelling import MOST_MISSPELT, one_edit_away, with_corrections
+from rag.spelling import MOST_MISSPELT, one_edit_away, slips_of_english, with_corrections
 from rag.tests.library import published
 
 
@@ -25,6 +25,46 @@ def test_one_slip_of_the_keyboard_leads_to_the_word(slip, meant):
 
 def test_short_words_are_not_guessed_at():
     assert one_edit_away("cat") == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "meant"),
+    [
+        ("Wat is the limit?", "wat", "what"),
+        ("whcih limit holds", "whcih", "which"),
+        ("the maximun number", "maximun", "maximum"),
+        ("my vaccation", "vaccation", "vacation"),
+    ],
+)
+def test_a_slip_is_put_right_though_no_document_has_the_word(text, word, meant):
+    assert slips_of_english(text, [word]) == {word: meant}
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("how do I use sso", "sso"),
+        ("who may use aws", "aws"),
+        ("what is my hsa", "hsa"),
+        ("Who is Maximun?", "maximun"),
+        ("deploy it to kubernetes", "kubernetes"),
+        ("the yacht", "yacht"),
+    ],
+)
+def test_a_name_and_a_word_that_there_is_are_no_slips(text, word):
+    assert slips_of_english(text, [word]) == {}
+
+
+def test_many_unknown_words_are_another_language_and_no_slips():
+    assert slips_of_english("waht whcih wehn theer", ["waht", "whcih", "wehn", "theer"]) == {}
+
+
+@pytest.mark.django_db
+def test_what_a_slip_was_meant_to_be_is_searched_and_as_unknown_as_if_it_had_been_written(owner):
+    published(owner, "Everybody has thirty days of holiday.")
+    found = retrieve(user=owner, query="how many days of vaccation and wat yacht", top_k=3)
+    assert found.searched == "how many days of vacation and what yacht"
+    assert found.unknown == {"vacation", "yacht"}
 
 
 def test_words_are_exchanged_whole():

@@ -61,6 +61,17 @@ _WHICH = re.compile(
     r"what\s+are\s+(?:the\s+|our\s+)?(?:\w+\s+){0,3}?\w+[^s\W]s\b)",
     re.IGNORECASE,
 )
+# Who asks is an employee like everybody; an apprentice or a contractor would be something else.
+_ANYBODY = (
+    r"(?:(?:new|normal|regular|ordinary|simple|current)\s+)*(?:employee|worker|colleague|"
+    r"staff\s+member|member\s+of\s+staff|team\s+member|hire|joiner|starter|newcomer)"
+)
+_ASKER = re.compile(
+    rf"[,;]?\s+as\s+(?:an?\s+)?{_ANYBODY}\b|"
+    rf"^(?:as\s+(?:an?\s+)?{_ANYBODY}|i(?:'|\u2019|\s+a)m\s+(?:an?\s+)?(?:{_ANYBODY}|new(?:\s+here)?))\b"
+    r"\s*[,.;:]?\s*(?:and\s+)?",
+    re.IGNORECASE,
+)
 _ARTICLE = re.compile(r"(?:the|a|an|my|our|your)\s", re.IGNORECASE)
 _ENDS = " \t\n?.!,;:"
 
@@ -174,9 +185,10 @@ def _with_tail(a: str, b: str) -> str:
 
 
 def _focus(text: str) -> str:
-    """Return the text, or of a long one the sentences that ask for something, if there are any."""
+    """Return the text without what only says who asks; of a long one the sentences that ask."""
     if len(text) <= LONG:
-        return text
+        rest = _ASKER.sub("", text.strip())
+        return rest if stems(rest) else text
     parts = [text[start:end] for start, end in sentences(text)]
     edges = {0, *range(len(parts) - _CLOSING, len(parts))}
     asking = [

@@ -121,6 +121,21 @@ def test_a_plural_asks_for_each_thing_that_fits(text, expected):
     assert wants_each(text) is expected
 
 
+@pytest.mark.parametrize(
+    ("text", "subject"),
+    [
+        ("how many days off do I get as new employee", "how many days off do I get"),
+        ("As a new colleague, when do I get a laptop?", "when do I get a laptop?"),
+        ("I'm new here. Where do I park?", "Where do I park?"),
+        ("How many days do I get as a contractor?", "How many days do I get as a contractor?"),
+        ("What is a new employee?", "What is a new employee?"),
+        ("As an employee", "As an employee"),
+    ],
+)
+def test_that_an_employee_asks_is_no_part_of_what_is_asked(text, subject):
+    assert understand(text).subjects == (subject,)
+
+
 @pytest.mark.parametrize("text", ["How do I compare two branches?", "Is it safe and fast?"])
 def test_comparing_as_a_subject_is_no_comparison(text):
     assert understand(text).kind == "plain"

@@ -12,13 +12,18 @@ _FIRST_PASSAGES = 6  # a table that is found further down is not what was asked 
 _ASKS_FOR = frozenset(map(stem, ("list", "enumerate", "show", "find", "different", "various")))
 _ARTICLES = frozenset({"a", "an", "the"})
 # What of the question's words the table has to have: in its names, its place, or the rows' cells.
-_LEAST_SHARE = 0.5
+LEAST_SHARE, ALL = 0.5, 1.0
 
 Tables = Mapping[tuple[object, ...], Sequence[Candidate]]
 
 
 def listed_rows(
-    question: str, candidates: Sequence[Candidate], passages: Sequence[Passage], *, is_list: bool
+    question: str,
+    candidates: Sequence[Candidate],
+    passages: Sequence[Passage],
+    *,
+    is_list: bool,
+    least_share: float = LEAST_SHARE,
 ) -> list[Candidate]:
     """Return the rows of one table that answer, in its order; none where no table does.
 
@@ -28,6 +33,7 @@ def listed_rows(
     Args:
         passages: best first.
         is_list: whether the question asks for a list in so many words.
+        least_share: of the question's words, that the table has to have.
     """
     asked = list(dict.fromkeys(one for one in stems(question) if one not in _ASKS_FOR))
     said = _phrase(question)
@@ -41,10 +47,12 @@ def listed_rows(
             held = above | {
                 s for row in named for c in row.cells if _is_said(c, said) for s in stems(c)
             }
-            if _share(asked, held) >= _LEAST_SHARE:
+            if _share(asked, held) >= least_share:
                 return named[:MOST]
-        elif not named and _are_asked_for(asked, rows[0], above, is_list=is_list):
-            return list(rows[:MOST])
+        elif not named and set(asked) & set(stems(_first_name(rows[0]))):
+            is_named = is_list and asked[0] in stems(_first_name(rows[0])) and least_share < ALL
+            if is_named or _share(asked, above) >= least_share:
+                return list(rows[:MOST])
     return []
 
 
@@ -68,14 +76,6 @@ def _in_order(rows: Sequence[Candidate], passages: Sequence[Passage]) -> list[Ca
     for row in sorted(rows, key=lambda row: -len(row.said)):
         longest.setdefault(row.cells[0], row)
     return sorted(longest.values(), key=lambda row: passages[row.passage].start + row.start)
-
-
-def _are_asked_for(asked: Sequence[str], row: Candidate, above: set[str], *, is_list: bool) -> bool:
-    """Tell whether a question asks for what the first column of a table names."""
-    name = set(stems(_first_name(row)))
-    if not name & set(asked):
-        return False
-    return (is_list and asked[0] in name) or _share(asked, above) >= _LEAST_SHARE
 
 
 def _first_name(row: Candidate) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rag.answerability import LEAST_CONFIDENCE
 from rag.embedding.counting import counting
 from rag.embedding.registry import get_embedder
-from rag.listed_rows import listed_rows
+from rag.listed_rows import ALL, LEAST_SHARE, listed_rows
 from rag.llm.base import DONT_KNOW, ChatDelta, ChatModel, ChatRequest, TokenUsage
 from rag.passage_sentences import candidate_sentences
 from rag.quantities import find_quantities, lacks_a_value, values
@@ -98,22 +98,28 @@ def extract_answer(
     chosen: list[RankedSentence] = []
     has_rows = False
     for subject, ranking in zip(asked.subjects, rankings, strict=True):
-        if ranking.confidence < LEAST_CONFIDENCE:
-            continue
-        rows = _rows_of_a_table(subject, passages, is_list=asked.kind == "list")
-        has_rows = has_rows or bool(rows)
-        chosen += rows or _choose(subject, ranking, most, besides=chosen)
+        is_sure = ranking.confidence >= LEAST_CONFIDENCE
+        # A table that has every word of the question answers it, however it is worded.
+        share = LEAST_SHARE if is_sure else ALL
+        rows = _rows_of_a_table(subject, passages, is_list=asked.kind == "list", least_share=share)
+        if rows:
+            has_rows, sure = True, max(sure, LEAST_CONFIDENCE)
+            chosen += rows
+        elif is_sure:
+            chosen += _choose(subject, ranking, most, besides=chosen)
     is_list = (asked.kind == "list" or has_rows) and len(chosen) > 1
     return ExtractiveAnswer(tuple(chosen), sure, is_list)
 
 
 def _rows_of_a_table(
-    subject: str, passages: Sequence[Passage], *, is_list: bool
+    subject: str, passages: Sequence[Passage], *, is_list: bool, least_share: float
 ) -> list[RankedSentence]:
     """Return the rows that answer a question for each thing that fits; empty where none do."""
     if not (is_list or wants_each(subject)):
         return []
-    rows = listed_rows(subject, candidate_sentences(passages), passages, is_list=is_list)
+    rows = listed_rows(
+        subject, candidate_sentences(passages), passages, is_list=is_list, least_share=least_share
+    )
     return [
         RankedSentence(row.passage, row.start, row.end, row.text, row.said, (), 0.0) for row in rows
     ]

@@ -1,6 +1,7 @@
 """Answers measured through the product's own turns, on sets made for that."""
 
 import json
+from collections import Counter
 from io import StringIO
 from pathlib import Path
 
@@ -181,12 +182,15 @@ def test_a_question_about_an_unknown_document_is_refused(folder):
 # --- the set that is shipped ---
 def test_the_shipped_set_has_every_kind_of_question():
     cases = read_answer_set(SAMPLES, QUESTIONS).cases
-    assert len(cases) >= 75
+    assert len(cases) >= 120
     assert len({case.id for case in cases}) == len(cases)
     assert sum(case.is_answerable is False for case in cases) >= 20
     wanted = "fact table number date two_documents contradiction typo keywords one_word"
     wanted += " other_language exact_phrase follow_up list compare long greeting unanswerable"
-    assert {case.kind for case in cases} == set(wanted.split())
+    kinds = Counter(case.kind for case in cases)
+    assert set(kinds) == set(wanted.split())
+    assert min(kinds.values()) >= 3
+    assert any(len(case.question) > 1_800 for case in cases)
     assert all(len(case.evidence) == 2 for case in cases if case.kind == "contradiction")
 
 

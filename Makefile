@@ -59,8 +59,9 @@ setup: $(VENV)/.installed-dev
 run: $(VENV)/.installed
 	@exec $(BIN)/python manage.py start
 
+# The tests of one file stay together: they share what is costly to start, such as a browser.
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
 
 crash-test: $(VENV)/.installed-dev
 	@$(BIN)/python -m knowledge.tests.crash $(if $(CRASH_SEED),--seed "$(CRASH_SEED)") \

@@ -110,8 +110,11 @@ def test_a_delete_leaves_a_neighbour_in_the_same_transaction_alone(owner, admin,
 
 
 @pytest.mark.parametrize("point", OUTSIDE)
-def test_a_worker_that_slept_past_its_lease_wakes_up_and_changes_nothing(owner, once_at, point):
+def test_a_worker_that_slept_past_its_lease_wakes_up_and_changes_nothing(
+    owner, once_at, point, monkeypatch
+):
     """Another worker takes all over and completes it while the first one stands still."""
+    monkeypatch.setattr("rag.reading.READERS", 1)  # another thread of it would not stand still
     documents = {upload(owner, number).pk for number in range(3)}
 
     def sleep_past_the_lease() -> None:

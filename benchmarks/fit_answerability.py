@@ -79,8 +79,9 @@ def main() -> None:
     if options.cache:
         settings.EVALUATION_DIR = options.cache
     own = {folder: read_questions(folder) for folder in (*options.folders, *options.check)}
+    fitting = {folder: own[folder] for folder in options.folders}
     sets = {
-        folder.name: collect(folder, [*questions, *foreign(folder, own)])
+        folder.name: collect(folder, [*questions, *foreign(folder, fitting)])
         for folder, questions in own.items()
     }
     checked = {folder.name for folder in options.check}

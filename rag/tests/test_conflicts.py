@@ -251,6 +251,9 @@ def test_a_model_that_takes_one_side_is_shown_with_the_other(
     page = page_as(owner).get(address).content.decode()
     assert "The documents contradict each other" in page
     assert page.index(f"<q>{FIVE}</q>") < page.index(f"<q>{TEN}</q>")
+    # Where it names no passage, those that say it stand as its sources.
+    sources = page.split('class="sources"')[1].split("Also considered")[0]
+    assert ("policy.md" in sources, "sources-label" in sources) == (True, True)
 
 
 def test_a_side_that_may_no_longer_be_read_is_not_told(colleague, contradiction):

@@ -40,7 +40,11 @@ class SentenceCheck:
 
 @dataclass(frozen=True)
 class AnswerView:
-    """An answer, ready for `rag/_answer.html`."""
+    """An answer, ready for `rag/_answer.html`.
+
+    Attributes:
+        said_by: numbers of the passages that say one of its sentences.
+    """
 
     message: Message
     html: SafeString
@@ -48,6 +52,7 @@ class AnswerView:
     related: Sequence[Source]
     checks: Sequence[SentenceCheck]
     conflicts: Sequence[ShownConflict]
+    said_by: frozenset[int]
 
     @property
     def has_unsupported(self) -> bool:
@@ -55,12 +60,15 @@ class AnswerView:
 
     @property
     def cited(self) -> list[Source]:
-        return [source for source in self.sources if source.cited]
+        """Sources that the answer names; where it names none, those that say its sentences."""
+        named = [source for source in self.sources if source.cited]
+        return named or [s for s in self.sources if s.n in self.said_by and s.available]
 
     @property
     def considered(self) -> list[Source]:
-        """Sources that were found and not cited; one that has gone says nothing any more."""
-        return [source for source in self.sources if not source.cited and source.available]
+        """The other sources that were found; one that has gone says nothing any more."""
+        cited = {source.n for source in self.cited}
+        return [source for source in self.sources if source.n not in cited and source.available]
 
     @property
     def badge(self) -> Badge | None:
@@ -138,6 +146,7 @@ def _present(answer: Message, sources: Sequence[Source]) -> AnswerView:
         related=shown.related,
         conflicts=shown.conflicts,
         checks=[_check(shown.text, s) for s in shown.sentences if s.status != "supported"],
+        said_by=frozenset(n for sentence in shown.sentences for n in sentence.supported_by),
     )
 
 

@@ -49,10 +49,10 @@ class MessageAdmin(_WithoutWords):
     organization_path = "conversation__user__organization"
     list_display = [
         "created_at",
-        "role",
-        "status",
         "rating",
         "remark",
+        "role",
+        "status",
         "grounded",
         "answered_by",
         "tokens",

@@ -80,7 +80,7 @@ class MemberForm(_EmailForm):
         }
 
     def _get_validation_exclusions(self) -> set[str]:
-        return {*super()._get_validation_exclusions(), "email"}
+        return {*super()._get_validation_exclusions(), "email"}  # type: ignore[misc]  # not in the stubs
 
 
 class InvitationForm(forms.Form):

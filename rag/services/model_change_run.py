@@ -44,8 +44,8 @@ def run_change(
     """
     with transaction.atomic():
         if change_leases.give_up(change_id):
-            change = ModelChange.objects.get(pk=change_id)
-            record("failed", change, change.started_by, reason=change.error)
+            ended = ModelChange.objects.get(pk=change_id)
+            record("failed", ended, ended.started_by, reason=ended.error)
     lease = change_leases.claim(change_id)
     if lease is not None:
         with lease:

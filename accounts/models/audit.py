@@ -55,6 +55,8 @@ class AuditEvent(models.Model):
     )
 
     objects = AuditEventQuerySet.as_manager()
+    # What a page calls its object and the person it names, if they are there still.
+    object_name = person_name = ""
 
     class Meta:
         ordering = ["-id"]

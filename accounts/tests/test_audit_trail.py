@@ -106,3 +106,15 @@ def test_the_schema_is_complete_and_served_to_who_is_signed_in(admin: User) -> N
     assert "<style" not in page
     assert "<script>" not in page
     assert "http" not in page
+
+
+def test_the_page_names_acts_people_and_teams_that_are_the_admins_to_see(
+    page_as, admin: User, owner: User, outsider: User, team
+) -> None:
+    services.add_member(team=team, user=owner, actor=admin)
+    audit.record(action="user.renamed", actor=admin, target=outsider)
+    shown = page_as(admin).get("/audit/").content.decode()
+    assert f"{team.name}: {owner.email}" in shown
+    assert "Added to a team" in shown
+    assert '<option value="document.deleted" label="Document deleted">' in shown
+    assert outsider.email not in shown

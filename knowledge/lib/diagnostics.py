@@ -84,10 +84,15 @@ class Line:
 
 @dataclass(frozen=True)
 class Section:
-    """The lines of one subject."""
+    """The lines of one subject.
+
+    Attributes:
+        is_facts: whether they are there to be read: nothing of it is well or ill by itself.
+    """
 
     title: str
     lines: Sequence[Line] = field(default_factory=list)
+    is_facts: bool = False
 
     @property
     def state(self) -> State:
@@ -103,6 +108,7 @@ class _Registered:
     title: str
     probe: Probe
     is_for_operator: bool
+    is_facts: bool
     place: int
 
 
@@ -110,7 +116,14 @@ _probes: dict[str, _Registered] = {}
 _UNKNOWN = "Mend what else fails first. With LOG_LEVEL=DEBUG the log has the exception."
 
 
-def register(title: str, probe: Probe, *, place: int, is_for_operator: bool = False) -> None:
+def register(
+    title: str,
+    probe: Probe,
+    *,
+    place: int,
+    is_for_operator: bool = False,
+    is_facts: bool = False,
+) -> None:
     """Add a section, or replace the one of this title.
 
     Args:
@@ -118,15 +131,16 @@ def register(title: str, probe: Probe, *, place: int, is_for_operator: bool = Fa
         place: sections stand in this order.
         is_for_operator: whether it is of the installation, which an organization's administrator
             is not shown.
+        is_facts: as of Section.
     """
-    _probes[title] = _Registered(title, probe, is_for_operator, place)
+    _probes[title] = _Registered(title, probe, is_for_operator, is_facts, place)
 
 
 def examine(audience: Audience) -> list[Section]:
     """Look at everything that the audience may know of; sections without lines are left out."""
     chosen = sorted(_probes.values(), key=lambda registered: registered.place)
     sections = [
-        Section(registered.title, _lines(registered, audience))
+        Section(registered.title, _lines(registered, audience), registered.is_facts)
         for registered in chosen
         if audience.is_operator or not registered.is_for_operator
     ]

@@ -210,8 +210,8 @@ def _and(names: Sequence[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
-register("Versions", probe_versions, place=80, is_for_operator=True)
-register("Configuration", probe_configuration, place=90, is_for_operator=True)
+register("Versions", probe_versions, place=80, is_for_operator=True, is_facts=True)
+register("Configuration", probe_configuration, place=90, is_for_operator=True, is_facts=True)
 register("Parts", probe_parts, place=10, is_for_operator=True)
 register("Database", probe_database, place=60, is_for_operator=True)
 register("Room", probe_room, place=70, is_for_operator=True)

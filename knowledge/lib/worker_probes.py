@@ -54,6 +54,10 @@ def _told(audience: Audience, line: Line) -> Line:
     return Line(line.name, "not running", line.state, advice)
 
 
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
 def _clusters() -> Iterator[Line]:
     """Tell of each cluster when it was seen last, as it has written down itself."""
     from knowledge.lib.models import WorkerSign
@@ -63,10 +67,12 @@ def _clusters() -> Iterator[Line]:
     signs = list(WorkerSign.objects.order_by("host", "pid"))
     silent = [sign for sign in signs if now - sign.seen_at > SILENT_AFTER]
     count = sum(sign.workers for sign in signs if sign not in silent)
-    found = f"{count:,} workers in {len(signs) - len(silent):,} clusters"
+    clusters = len(signs) - len(silent)
+    found = f"{_counted(count, 'worker')} in {_counted(clusters, 'cluster')}"
     details = tuple(
-        f"{sign.host}, process {sign.pid}: {sign.status.lower()}, {sign.workers} workers, "
-        f"seen {moment_text(sign.seen_at)}, up for {age_text(now - sign.started_at)}"
+        f"{sign.host}, process {sign.pid}: {sign.status.lower()}, "
+        f"{_counted(sign.workers, 'worker')}, seen {moment_text(sign.seen_at)}, "
+        f"up for {age_text(now - sign.started_at)}"
         for sign in signs
     )
     if len(silent) == len(signs):

@@ -145,7 +145,7 @@ def test_a_stopped_worker_is_named_to_both_audiences(organization):
 
 
 def test_every_cluster_is_listed_with_when_it_was_seen():
-    line = expect("Background work", "Signs of life", State.OK, "2 workers in 1 clusters")
+    line = expect("Background work", "Signs of life", State.OK, "2 workers in 1 cluster")
     assert line.details[0].startswith("here, process 7: idle, 2 workers, seen ")
     sign("gone", minutes_ago=5)
     line = expect("Background work", "Signs of life", State.WARN, "1 without", "taken up")

@@ -1,4 +1,4 @@
-"""Which rows of a table are all that a question asks for: "all benefits that start on day one"."""
+"""Which rows of a table a question asks for: all that start on day one, or one for each side."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -54,6 +54,30 @@ def listed_rows(
             if is_named or _share(asked, above) >= least_share:
                 return list(rows[:MOST])
     return []
+
+
+def parallel_rows(
+    sides: tuple[str, str], candidates: Sequence[Candidate], passages: Sequence[Passage]
+) -> tuple[Candidate, Candidate] | None:
+    """Return a row for each side of a comparison, of one table that is about what they share.
+
+    A side's row is the one whose first cell has the words that the other side has not.
+    """
+    one, other = (set(_phrase(side).split()) for side in sides)
+    shared = set(stems(sides[0])) & set(stems(sides[1]))
+    for key, rows in _tables(candidates, passages).items():
+        first = passages[rows[0].passage]
+        above = set(stems(f"{first.title} {first.heading} {first.filename} {key[-1]}"))
+        pair = [
+            [row for row in rows if own and own <= set(_phrase(row.cells[0]).split())]
+            for own in (one - other, other - one)
+        ]
+        if [len(found) for found in pair] != [1, 1] or pair[0] == pair[1]:
+            continue
+        held = above.union(*(found[0].stems for found in pair))
+        if shared and _share(list(shared), held) >= LEAST_SHARE:
+            return pair[0][0], pair[1][0]
+    return None
 
 
 def _tables(candidates: Sequence[Candidate], passages: Sequence[Passage]) -> Tables:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from documents.sentences import sentences
 from rag.retrieval import Passage
@@ -98,6 +99,13 @@ def passage_units(content: str, lead: str = "") -> list[Unit]:
         span = (first - offset, done - offset)
         units.append(Unit(*span, said, True, row.is_head, row.names, cells))
     return units
+
+
+def entries(content: str, units: Sequence[Unit]) -> Iterator[Unit]:
+    """Yield each term of a glossary with what explains it, as one unit."""
+    for term, following in pairwise(units):
+        if not term.is_row and _is_term(content, term.start, term.end):
+            yield Unit(term.start, following.end, f"{term.said}: {following.said}")
 
 
 def candidate_sentences(passages: Sequence[Passage]) -> list[Candidate]:

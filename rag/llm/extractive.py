@@ -4,15 +4,16 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from rag.answerability import LEAST_CONFIDENCE
 from rag.embedding.counting import counting
 from rag.embedding.registry import get_embedder
-from rag.listed_rows import ALL, LEAST_SHARE, listed_rows
+from rag.listed_rows import ALL, LEAST_SHARE, listed_rows, parallel_rows
 from rag.llm.base import DONT_KNOW, ChatDelta, ChatModel, ChatRequest, TokenUsage
-from rag.passage_sentences import candidate_sentences
+from rag.passage_sentences import Candidate, candidate_sentences
 from rag.quantities import find_quantities, lacks_a_value, values
-from rag.questions import understand, wants_each
+from rag.questions import Question, understand, wants_each
 from rag.retrieval import Passage
 from rag.sentence_ranking import RankedSentence, Ranking, rank_sentences
 from rag.table_rows import SEPARATOR
@@ -97,7 +98,8 @@ def extract_answer(
     sure = max(ranking.confidence for ranking in rankings)
     chosen: list[RankedSentence] = []
     has_rows = False
-    for subject, ranking in zip(asked.subjects, rankings, strict=True):
+    sides = _rows_to_compare(asked, passages)
+    for subject, ranking, row in zip(asked.subjects, rankings, sides, strict=True):
         is_sure = ranking.confidence >= LEAST_CONFIDENCE
         # A table that has every word of the question answers it, however it is worded.
         share = LEAST_SHARE if is_sure else ALL
@@ -106,7 +108,8 @@ def extract_answer(
             has_rows, sure = True, max(sure, LEAST_CONFIDENCE)
             chosen += rows
         elif is_sure:
-            chosen += _choose(subject, ranking, most, besides=chosen)
+            chosen += row
+            chosen += _choose(subject, ranking, most - len(row), besides=[*chosen, *chain(*sides)])
     is_list = (asked.kind == "list" or has_rows) and len(chosen) > 1
     return ExtractiveAnswer(tuple(chosen), sure, is_list)
 
@@ -120,9 +123,21 @@ def _rows_of_a_table(
     rows = listed_rows(
         subject, candidate_sentences(passages), passages, is_list=is_list, least_share=least_share
     )
-    return [
-        RankedSentence(row.passage, row.start, row.end, row.text, row.said, (), 0.0) for row in rows
-    ]
+    return [_as_sentence(row) for row in rows]
+
+
+def _rows_to_compare(asked: Question, passages: Sequence[Passage]) -> list[list[RankedSentence]]:
+    """Return for each subject the row that is told beside the other's, if a table compares them."""
+    if asked.kind == "comparison":
+        one, other = asked.subjects
+        rows = parallel_rows((one, other), candidate_sentences(passages), passages)
+        if rows is not None:
+            return [[_as_sentence(row)] for row in rows]
+    return [[] for _ in asked.subjects]
+
+
+def _as_sentence(row: Candidate) -> RankedSentence:
+    return RankedSentence(row.passage, row.start, row.end, row.text, row.said, (), 0.0)
 
 
 def _choose(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from documents.sentences import sentences
-from rag.passage_sentences import passage_units
+from rag.passage_sentences import entries, passage_units
 from rag.retrieval import Passage
 from rag.support.facts import Facts, facts_of
 
@@ -70,12 +70,13 @@ def passage_facts(passages: Sequence[Passage]) -> list[PassageFacts]:
 
 def _read(passage: Passage) -> PassageFacts:
     content = passage.content
+    units = passage_units(content, passage.lead)
     stem_of_name = passage.filename.rsplit(".", 1)[0].replace("-", " ").replace("_", " ")
     return PassageFacts(
         passage,
         tuple(
             PassageSentence(unit.start, unit.end, facts_of(unit.said))
-            for unit in passage_units(content, passage.lead)
+            for unit in (*units, *entries(content, units))
         ),
         facts_of(f"{passage.title}\n{passage.heading}\n{stem_of_name}\n{passage.lead}"),
         facts_of(content),

@@ -216,3 +216,13 @@ def test_words_that_documents_join_are_asked_for_together():
         "Enter calls in Harbour within three days.\n\nEngineers of Porto are on-call at night."
     )
     assert answer("Who is on call?", content).startswith("Engineers of Porto are on-call")
+
+
+def test_a_comparison_has_a_row_for_each_side_where_a_table_has_both():
+    table = "Site | Opening hours\nGhent | 7 to 20\nLeipzig | 5 to 22\nPorto | 8 to 20"
+    other = "The opening hours of Ghent and of Porto differ. Opening hours are on the door."
+    text = answer("Compare Ghent and Porto opening hours", other, table)
+    assert "Site: Ghent \u00b7 Opening hours: 7 to 20 [2]" in text
+    assert "Site: Porto \u00b7 Opening hours: 8 to 20 [2]" in text
+    assert "Leipzig" not in text
+    assert "Site:" not in answer("Compare Ghent and Porto parking", "Ghent has parking.", table)

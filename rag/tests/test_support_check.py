@@ -134,3 +134,9 @@ def test_verdicts_come_back_as_they_were_stored():
 def test_no_passage_supports_anything_when_there_is_none():
     [checked] = check_answer("Every employee has 30 days of leave.", ())
     assert checked.status == "unsupported"
+
+
+def test_a_term_with_its_explanation_is_said_by_a_glossary():
+    glossary = passages("Atlas\nThe document store.\n\nTunnel\nThe VPN. It is always on.")
+    assert verdict("Tunnel: The VPN [1].", glossary).status == "supported"
+    assert verdict("Atlas: The VPN [1].", glossary).status != "supported"

@@ -36,6 +36,8 @@ WEIGHTS = (-3.9, 4.6, 2.2, 0.45, -1.15, -1.7, -0.3, -3.4, -2.0)
 # SQuAD made to look answerable, and 97 % of those of foreign subjects. The weight of an unknown
 # word is of 51 questions about a handbook, whose rarest word was exchanged for a thing such as a
 # yacht: 63 % of them are refused, and 24 % were; of 52 that it answers one is, as before.
+# Fitted with the others, on half of the questions of SQuAD's part, it comes to -1.8; both tell the
+# other half alike (AUROC 0.76), and refuse 99 % of those whose rarest word was exchanged.
 LEAST_CONFIDENCE = 0.23
 
 

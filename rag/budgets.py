@@ -18,7 +18,7 @@ from django.utils import timezone
 from accounts.models import Organization, User
 from knowledge.lib.errors import TooManyRequests
 from rag import ledger
-from rag.models import Budget, DailyUsage, Reservation, UsageRecord
+from rag.models import Budget, DailyUsage, Message, Reservation, UsageRecord
 from rag.prices import billionths
 from rag.standing import Standing, lower
 
@@ -116,11 +116,14 @@ def reserve(
             _settle_expired(user.organization_id, now)
             lock(user.organization_id)
             _require(_standings(user, budgets, now), tokens, billionths(cost), now)
+        # Its conversation may have been deleted since the answer was begun.
+        messages = Message.objects.select_for_update()
+        message = messages.filter(pk=message_id).first() if message_id else None
         Reservation.objects.create(
             id=key,
             organization_id=user.organization_id,
             user=user,
-            message_id=message_id,
+            message=message,
             tokens=tokens,
             cost=billionths(cost),
             created_at=now,

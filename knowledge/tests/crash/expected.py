@@ -139,7 +139,8 @@ class Expected:
         notes: by name; accepted and not deleted.
         doubtful: by name; its upload or its delete was cut off, so it may be there or not, whole.
         versions: how many new versions of a note were accepted, by its name.
-        next_version: by name; the newest version that was accepted, in force once it is read.
+        next_version: by name; the versions that were accepted since the one that is known to be in
+            force, oldest first: each may have come into force, the newest does once it is read.
         to_come: by name; attached to a message that was accepted, so there when that is read.
         deleted: names and ids of documents whose delete returned.
         given_up: names that may have failed, because they stopped a worker too often.
@@ -150,7 +151,7 @@ class Expected:
     notes: dict[str, Note] = field(default_factory=dict)
     doubtful: dict[str, tuple[Note, str]] = field(default_factory=dict)
     versions: Counter[str] = field(default_factory=Counter)
-    next_version: dict[str, Note] = field(default_factory=dict)
+    next_version: dict[str, list[Note]] = field(default_factory=dict)
     to_come: dict[str, Note] = field(default_factory=dict)
     deleted: dict[str, str] = field(default_factory=dict)
     given_up: set[str] = field(default_factory=set)
@@ -165,7 +166,7 @@ class Expected:
 
     def accepted_version(self, note: Note) -> None:
         self.versions[note.name] += 1
-        self.next_version[note.name] = note
+        self.next_version.setdefault(note.name, []).append(note)
 
     def removed(self, name: str, document_id: str) -> None:
         self.notes.pop(name, None)
@@ -182,9 +183,12 @@ class Expected:
         Args:
             found: the digest of the file in force of each document, by its name.
         """
-        for name, note in list(self.next_version.items()):
-            if found.get(name) == note.sha256:
-                self.notes[name] = self.next_version.pop(name)
+        for name, notes in list(self.next_version.items()):
+            for place, note in enumerate(notes, start=1):
+                if found.get(name) == note.sha256:
+                    self.notes[name] = note
+                    self.next_version[name] = notes[place:]
+        self.next_version = {name: notes for name, notes in self.next_version.items() if notes}
         self.notes |= {name: note for name, note in self.to_come.items() if name in found}
         for name, (note, document_id) in self.doubtful.items():
             if name in found:
@@ -195,7 +199,8 @@ class Expected:
 
     def all_has_come(self) -> None:
         """Expect from now on what was attached to messages, and the newest versions."""
-        self.notes |= self.to_come | self.next_version
+        newest = {name: notes[-1] for name, notes in self.next_version.items()}
+        self.notes |= self.to_come | newest
         self.to_come, self.next_version = {}, {}
 
     def visible_to(self, email: str) -> dict[str, Note]:

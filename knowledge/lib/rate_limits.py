@@ -32,7 +32,7 @@ SCOPES = {
     "api-login": "login",
     "api-refresh": "login",
     "accounts:join": "login",
-    "accounts:change_password": "login",
+    "accounts:change_password": "login",  # nosec B105 - names of a route and of a limit
     "accounts:members": "people",
     "accounts:invitations": "people",
     "admin:accounts_user_add": "people",

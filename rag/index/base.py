@@ -11,6 +11,9 @@ from rag.embedding.base import Vectors
 from rag.index.scope import Scope
 from rag.models import OrganizationIndex
 
+# How many keys of each kind of fault are named.
+EXAMPLES = 5
+
 
 @dataclass(frozen=True)
 class Hit:
@@ -169,6 +172,25 @@ class VectorIndex(ABC):
 
         Nothing where the index lives in the database.
         """
+
+
+@dataclass(frozen=True)
+class Differences:
+    """Keys of chunks that a table of words lacks, has without a row, or has with other content."""
+
+    missing: list[int]
+    extra: list[int]
+    altered: list[int]
+
+    @property
+    def keys(self) -> list[int]:
+        """All of them, each once."""
+        return sorted({*self.missing, *self.extra, *self.altered})
+
+    @property
+    def examples(self) -> dict[str, list[int]]:
+        """The first few of each kind."""
+        return {kind: keys[:EXAMPLES] for kind, keys in vars(self).items()}
 
 
 class LexicalIndex(ABC):

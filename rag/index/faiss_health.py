@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from rag.index.base import IndexHealth, SnapshotHealth
+from rag.index.base import EXAMPLES, IndexHealth, SnapshotHealth
 from rag.index.faiss_copy import IndexCopy
 from rag.index.faiss_documents import Keys, pack
 from rag.index.faiss_manifest import Damaged, Manifest
@@ -16,8 +16,6 @@ from rag.index.faiss_snapshot import Snapshot
 from rag.index.faiss_steps import continues
 from rag.index.faiss_view import View
 from rag.models import ChunkEmbedding, OrganizationIndex
-
-EXAMPLES = 5
 
 
 @dataclass

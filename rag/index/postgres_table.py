@@ -16,6 +16,7 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from documents.models import Document, DocumentChunk
+from rag.index.base import Differences
 from rag.index.grams import grams
 from rag.index.scope import Scope
 from rag.index.versions import lock_state
@@ -125,8 +126,8 @@ class WordsTable:
         """Return how many chunks are in the table."""
         return int(self._rows(f"SELECT count(*) FROM {self.name}")[0][0])  # noqa: S608  # nosec B608
 
-    def differences(self) -> tuple[list[int], list[int], list[int]]:
-        """Return the keys of chunks that are missing, without a row, and of other content."""
+    def differences(self) -> Differences:
+        """Compare the table with the organization's chunks."""
         held = {
             row[0]: row[1:]
             for row in self._rows(
@@ -144,7 +145,7 @@ class WordsTable:
             for key, document, title, filename, digest in rows
         }
         both = held.keys() & expected.keys()
-        return (
+        return Differences(
             sorted(expected.keys() - held.keys()),
             sorted(held.keys() - expected.keys()),
             sorted(key for key in both if held[key] != expected[key]),

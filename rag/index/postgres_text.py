@@ -8,18 +8,20 @@ from documents.models import DocumentChunk
 from rag.index import word_counts
 from rag.index.base import Hit, IndexHealth, LexicalIndex
 from rag.index.postgres_table import WordsTable, as_query
-from rag.index.query_words import phrase_of, words_of, worth_looking_up
+from rag.index.query_words import (
+    misspelt_words_of,
+    phrase_of,
+    plain_words_of,
+    words_of,
+    worth_looking_up,
+)
 from rag.index.scope import Scope
 from rag.index.versions import lock_state
 from rag.index.word_counts import MOST_COUNTED, SCOPE_COUNT, Frequencies
 from rag.models import OrganizationIndex
-from rag.spelling import may_be_misspelt
-from rag.words import STOP_WORDS
 
 # Rows that a query may rank; as with SQLite, words are added from the rarest on.
 ROW_BUDGET = MOST_COUNTED
-# How many keys of each kind of fault are named.
-EXAMPLES = 5
 _LETTERS = re.compile(r"[^\W\d_]+")
 
 
@@ -80,11 +82,9 @@ class PostgresTextIndex(LexicalIndex):
         return {word: weights[term] for word, term in terms.items() if term}
 
     def unknown(self, query: str, *, state: OrganizationIndex, within: Scope) -> list[str]:
-        words = [word for word in words_of(query) if word.isalpha() and word not in STOP_WORDS]
-        return self._unknown(words, state, within)
+        return self._unknown(plain_words_of(query), state, within)
 
     def corrections(self, query: str, *, state: OrganizationIndex, within: Scope) -> dict[str, str]:
-        possible = set(may_be_misspelt(query))
         table = WordsTable(state.pk)
 
         def written(word: str) -> int:
@@ -92,7 +92,7 @@ class PostgresTextIndex(LexicalIndex):
             return sum(word in _LETTERS.findall(text.lower()) for text in texts)
 
         return word_counts.corrections(
-            self._unknown([word for word in words_of(query) if word in possible], state, within),
+            self._unknown(misspelt_words_of(query), state, within),
             existing=table.existing,
             written=written,
         )
@@ -102,28 +102,23 @@ class PostgresTextIndex(LexicalIndex):
         table = WordsTable(organization_id).ensure()
         chunks = DocumentChunk.objects.filter(document__organization_id=organization_id)
         table.project(list(chunks.order_by("pk").values_list("pk", flat=True)))
-        table.project(sorted({key for keys in table.differences() for key in keys}))
+        table.project(table.differences().keys)
 
     def health(self, organization_id: uuid.UUID) -> IndexHealth:
         table = WordsTable(organization_id).ensure()
         chunks = DocumentChunk.objects.filter(document__organization_id=organization_id)
-        expected = chunks.count()
-        missing, extra, altered = table.differences()
+        found, expected = table.differences(), chunks.count()
         return IndexHealth(
             backend="postgresql",
             index_type="tsvector, GIN",
             in_memory_version=None,
             entries=table.count(),
             expected=expected,
-            present=expected - len(missing),
-            missing=len(missing),
-            extra=len(extra),
-            altered=len(altered),
-            examples={
-                "missing": missing[:EXAMPLES],
-                "extra": extra[:EXAMPLES],
-                "altered": altered[:EXAMPLES],
-            },
+            present=expected - len(found.missing),
+            missing=len(found.missing),
+            extra=len(found.extra),
+            altered=len(found.altered),
+            examples=found.examples,
         )
 
     def is_sound(self, organization_id: uuid.UUID) -> bool:
@@ -132,8 +127,7 @@ class PostgresTextIndex(LexicalIndex):
 
     def repair(self, organization_id: uuid.UUID) -> None:
         table = WordsTable(organization_id).ensure()
-        faulty = {key for keys in table.differences() for key in keys} | {*table.misread()}
-        table.project(sorted(faulty))
+        table.project(sorted({*table.differences().keys, *table.misread()}))
 
     def _unknown(self, words: Sequence[str], state: OrganizationIndex, within: Scope) -> list[str]:
         table = WordsTable(state.pk)

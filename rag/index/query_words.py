@@ -4,6 +4,7 @@ import re
 import unicodedata
 
 from rag.index.grams import grams, without_grams
+from rag.spelling import may_be_misspelt
 from rag.words import STOP_WORDS
 
 # Most words of a question that are looked up at all.
@@ -19,6 +20,17 @@ def words_of(query: str) -> list[str]:
     query = unicodedata.normalize("NFC", query).lower()
     words = list(dict.fromkeys([*_WORD.findall(without_grams(query)), *grams(query)]))
     return ([word for word in words if word not in STOP_WORDS] or words)[:MAX_WORDS]
+
+
+def plain_words_of(query: str) -> list[str]:
+    """Return those that a question is about, in letters alone."""
+    return [word for word in words_of(query) if word.isalpha() and word not in STOP_WORDS]
+
+
+def misspelt_words_of(query: str) -> list[str]:
+    """Return those that may be slips of the keyboard."""
+    possible = set(may_be_misspelt(query))
+    return [word for word in words_of(query) if word in possible]
 
 
 def phrase_of(text: str) -> str:

@@ -11,22 +11,24 @@ from django.db import connection
 
 from documents.models import DocumentChunk
 from rag.index.base import Hit, IndexHealth, LexicalIndex
-from rag.index.query_words import phrase_of, words_of, worth_looking_up
+from rag.index.query_words import (
+    misspelt_words_of,
+    phrase_of,
+    plain_words_of,
+    words_of,
+    worth_looking_up,
+)
 from rag.index.scope import Scope
 from rag.index.sqlite_fts_table import FtsTable
 from rag.index.sqlite_fts_words import allowed_rows, corrections, rows_with, size_of, unknown
 from rag.index.word_counts import MOST_COUNTED, Frequencies
 from rag.models import OrganizationIndex
-from rag.spelling import may_be_misspelt
-from rag.words import STOP_WORDS
 
 # Rows that a query may rank. FTS5 scores every row that matches, at about a microsecond each, so
 # words are added from the rarest on until their rows are this many; the rest would add little.
 # On SciFact (20k chunks, long claims): nDCG@10 0.687 without a limit, 0.683 with 8,000, 0.672 with
 # 4,000, for 13, 10 and 6 ms.
 ROW_BUDGET = MOST_COUNTED
-# How many keys of each kind of fault are named.
-EXAMPLES = 5
 # Weights of the columns in BM25: document (not indexed), title, heading, text, pairs of characters.
 WEIGHTS = "0.0, 1.0, 1.0, 1.0, 1.0"
 
@@ -75,15 +77,14 @@ class SqliteFtsIndex(LexicalIndex):
         return self._frequencies.rarity(table, state.token, words_of(query))
 
     def unknown(self, query: str, *, state: OrganizationIndex, within: Scope) -> list[str]:
-        words = [word for word in words_of(query) if word.isalpha() and word not in STOP_WORDS]
+        words = plain_words_of(query)
         if not words or not within:
             return []
         table = FtsTable(state.pk).ensure().name
         return unknown(table, words, self._frequencies.get(table, state.token, words), within)
 
     def corrections(self, query: str, *, state: OrganizationIndex, within: Scope) -> dict[str, str]:
-        possible = set(may_be_misspelt(query))
-        words = [word for word in words_of(query) if word in possible]
+        words = misspelt_words_of(query)
         if not words or not within:
             return {}
         table = FtsTable(state.pk).ensure().name
@@ -108,11 +109,7 @@ class SqliteFtsIndex(LexicalIndex):
             extra=len(found.extra),
             altered=len(found.altered),
             damaged=not table.has_its_words(),
-            examples={
-                "missing": found.missing[:EXAMPLES],
-                "extra": found.extra[:EXAMPLES],
-                "altered": found.altered[:EXAMPLES],
-            },
+            examples=found.examples,
         )
 
     def is_sound(self, organization_id: uuid.UUID) -> bool:

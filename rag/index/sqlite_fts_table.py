@@ -3,13 +3,13 @@
 import json
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from django.db import DatabaseError, connection, transaction
 from django.db.models import QuerySet
 
 from documents.models import Document, DocumentChunk
+from rag.index.base import Differences
 from rag.index.grams import grams
 from rag.index.versions import get_state
 from rag.models import IndexChange
@@ -21,20 +21,6 @@ _CHUNKS = (
     "documents_documentchunk c JOIN documents_document d ON d.id = c.document_id "
     "AND d.organization_id = %s"
 )
-
-
-@dataclass(frozen=True)
-class Differences:
-    """Keys of chunks that the table lacks, has without a row, or has with other content."""
-
-    missing: list[int]
-    extra: list[int]
-    altered: list[int]
-
-    @property
-    def keys(self) -> list[int]:
-        """All of them, each once."""
-        return sorted({*self.missing, *self.extra, *self.altered})
 
 
 class FtsTable:
